@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A slot's whole state as chunks of bytes, for the journal's base.
+
+Each chunk is MessagePack, ``[kind, content]``. Lines and index buckets are written as
+they lie in memory, so that millions of people are read back at the speed of copying.
+Variants are sorted by id: equal states give equal images.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from msgspec import DecodeError
+
+from schemas.events import WaveHeader
+from waitlist.errors import StateError
+from waitlist.index import IdentifierIndex
+from waitlist.line import Line
+from waitlist.queue import Queue
+from waitlist.redo import VERSION, check_version, decode, encode, pack_facts, pack_header
+from waitlist.state import State
+from waitlist.variant import Variant, Wave
+
+__all__ = ["dump_state", "load_state"]
+
+_HEAD, _BUCKETS, _VARIANTS, _RUNNING = range(4)
+_PEOPLE_A_CHUNK = 50_000
+_VARIANTS_A_CHUNK = 2_000
+
+_PackedLine = tuple[int, bytes, bytes, list[bytes]]
+
+
+def dump_state(state: State) -> Iterator[bytes]:
+    """The chunks of the whole state."""
+    yield encode((_HEAD, (VERSION, state.arrivals, state.index.swept)))
+    for buckets in state.index.dump():
+        yield encode((_BUCKETS, buckets))
+    for variants in _groups(state.variants):
+        packed = [_pack_variant(state.variants[variant_id]) for variant_id in variants]
+        yield encode((_VARIANTS, packed))
+    for wave in state.running:
+        content = (pack_header(wave.header), wave.position, _pack_lines(wave.lines))
+        yield encode((_RUNNING, content))
+
+
+def load_state(state: State, chunks: Iterable[bytes]) -> None:
+    """Fill a new state from the chunks of a dump.
+
+    Raises:
+        StateError: a chunk is not one that this version can read.
+    """
+    buckets: list[bytes] = []
+    swept = 0
+    try:
+        for chunk in chunks:
+            kind, content = decode(chunk)
+            if kind == _HEAD:
+                version, state.arrivals, swept = content
+                check_version(version)
+            elif kind == _BUCKETS:
+                buckets += content
+            elif kind == _VARIANTS:
+                for packed in content:
+                    _unpack_variant(state, *packed)
+            elif kind == _RUNNING:
+                _unpack_wave(state, *content)
+            else:
+                message = f"a chunk of the unknown kind {kind}"
+                raise StateError(message)
+    except (DecodeError, TypeError, ValueError, LookupError) as error:
+        message = f"the dumped state cannot be read: {error}"
+        raise StateError(message) from error
+    state.index = IdentifierIndex.load(buckets, swept)
+
+
+def _groups(variants: dict[str, Variant]) -> Iterator[list[str]]:
+    group: list[str] = []
+    people = 0
+    for variant_id in sorted(variants):
+        group.append(variant_id)
+        people += len(variants[variant_id].queue or ())
+        if people >= _PEOPLE_A_CHUNK or len(group) >= _VARIANTS_A_CHUNK:
+            yield group
+            group, people = [], 0
+    if group:
+        yield group
+
+
+def _pack_variant(variant: Variant) -> tuple[object, ...]:
+    queue = variant.queue
+    packed = None
+    if queue is not None:
+        packed = (
+            _pack_lines(sorted(queue.lines.items())),
+            _pack_lines(sorted(queue.parked.items())),
+            queue.parked_in if queue.parked else 0,
+        )
+    return variant.variant_id, pack_facts(variant.facts()), variant.told, packed
+
+
+def _unpack_variant(
+    state: State, variant_id: str, facts: list[Any], told: int, packed: list[Any] | None
+) -> None:
+    variant = state.variant(variant_id)
+    variant.restore(cast("Any", facts))
+    variant.told = told
+    if packed is not None:
+        lines, parked, parked_in = packed
+        variant.queue = Queue()
+        variant.queue.parked_in = parked_in
+        for priority, line in _unpack_lines(lines):
+            variant.queue.restore_line(priority, line, parked=False)
+        for priority, line in _unpack_lines(parked):
+            variant.queue.restore_line(priority, line, parked=True)
+        state.waiting += len(variant.queue)
+
+
+def _unpack_wave(state: State, header: list[Any], position: int, lines: list[_PackedLine]) -> None:
+    wave = Wave(WaveHeader(*header), list(_unpack_lines(lines)), position)
+    state.run(state.variant(wave.header.variant_id), wave)
+
+
+def _pack_lines(lines: Iterable[tuple[int, Line]]) -> list[_PackedLine]:
+    return [(priority, *line.to_arrays()) for priority, line in lines if line]
+
+
+def _unpack_lines(lines: Iterable[_PackedLine]) -> Iterator[tuple[int, Line]]:
+    for priority, times, numbers, payloads in lines:
+        yield priority, Line.from_arrays(times, numbers, payloads)

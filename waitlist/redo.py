@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redo records: what has happened in a slot, as bytes.
+
+A record is a MessagePack list: `VERSION`, then operations, each a list that begins with
+its number. Stock is not written figure by figure: a changed variant is written with its
+whole stock, some time before the epoch ends (`RedoLog.take`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
+
+from msgspec import DecodeError
+from msgspec.msgpack import Decoder, Encoder
+
+from schemas.events import WaveHeader
+from waitlist.entries import decode_extension, encode_number, encode_product
+from waitlist.errors import StateError
+from waitlist.state import State
+from waitlist.stock import StockFacts
+from waitlist.variant import Variant
+
+__all__ = [
+    "VERSION",
+    "RedoLog",
+    "check_version",
+    "decode",
+    "encode",
+    "pack_facts",
+    "pack_header",
+    "redo",
+]
+
+VERSION = 1
+"""Of records and dumps. A change of either raises it and keeps reading the older."""
+
+_STOCK, _JOINED, _SIGNED_OFF, _EXPIRED, _WAVE, _HANDED_OVER, _SWEPT = range(7)
+_OPERATIONS_A_RECORD = 10_000
+
+encode = Encoder().encode
+decode = Decoder(ext_hook=decode_extension).decode
+
+
+class RedoLog:
+    """Collects what has happened until the journal takes it."""
+
+    def __init__(self) -> None:
+        self._operations: list[tuple[object, ...]] = []
+        self._stock: dict[Variant, None] = {}
+
+    def stock_changed(self, variant: Variant) -> None:
+        """The variant's stock is to be written before the epoch ends."""
+        self._stock[variant] = None
+
+    def joined(
+        self, variant: Variant, time: int, priority: int, payload: bytes, parked_in: int
+    ) -> None:
+        """See `State.join`."""
+        self._operations.append((_JOINED, variant.variant_id, time, priority, payload, parked_in))
+
+    def signed_off(self, variant: Variant, occurred_at: int, identifiers: Sequence[str]) -> None:
+        """See `State.sign_off`."""
+        self._operations.append((_SIGNED_OFF, variant.variant_id, occurred_at, identifiers))
+
+    def expired(self, variant: Variant, now: int, expired_before: int | None) -> None:
+        """See `State.expire`."""
+        self._operations.append((_EXPIRED, variant.variant_id, now, expired_before))
+
+    def wave_started(self, header: WaveHeader, until: int, limit: int | None) -> None:
+        """See `State.start_wave`."""
+        self._operations.append((_WAVE, pack_header(header), until, limit))
+
+    def handed_over(self, count: int) -> None:
+        """See `State.hand_over`."""
+        self._operations.append((_HANDED_OVER, count))
+
+    def swept(self, buckets: int, told_before: int, signed_off_before: int) -> None:
+        """See `State.sweep`."""
+        self._operations.append((_SWEPT, buckets, told_before, signed_off_before))
+
+    def take(self, stock: int | None) -> list[bytes]:
+        """The records of everything so far, with the stock of at most ``stock`` variants."""
+        if stock is None or stock >= len(self._stock):
+            changed: Iterable[Variant] = self._stock
+            self._stock = {}
+        else:
+            changed = [variant for variant, _ in zip(self._stock, range(stock), strict=False)]
+            for variant in changed:
+                del self._stock[variant]
+        operations = self._operations
+        self._operations = []
+        operations += [
+            (_STOCK, variant.variant_id, pack_facts(variant.facts())) for variant in changed
+        ]
+        return [
+            encode((VERSION, *operations[start : start + _OPERATIONS_A_RECORD]))
+            for start in range(0, len(operations), _OPERATIONS_A_RECORD)
+        ]
+
+
+def redo(state: State, record: bytes) -> Iterator[Variant]:
+    """Do again what a record says; yields the variants concerned.
+
+    Raises:
+        StateError: the record is not one that this version can read.
+    """
+    try:
+        version, *operations = decode(record)
+        check_version(version)
+        for number, *arguments in operations:
+            variant = _REDO[number](state, *arguments)
+            if variant is not None:
+                yield variant
+    except (DecodeError, TypeError, ValueError, LookupError) as error:
+        message = f"a redo record cannot be read: {error}"
+        raise StateError(message) from error
+
+
+def check_version(version: object) -> None:
+    """Refuse what another version wrote.
+
+    Raises:
+        StateError: naming both versions.
+    """
+    if version != VERSION:
+        message = f"the state has format {version}, this version of restock reads {VERSION}"
+        raise StateError(message)
+
+
+def pack_facts(facts: StockFacts) -> tuple[object, ...]:
+    """A stock's facts, fit for MessagePack."""
+    rare = facts[-1]
+    if not isinstance(rare, tuple):
+        return facts
+    product = {name: (encode_number(value), key) for name, (value, key) in rare[-1].items()}
+    return (*facts[:-1], (*rare[:-1], product))
+
+
+def pack_header(header: WaveHeader) -> tuple[object, ...]:
+    """A wave's header, fit for MessagePack."""
+    return (
+        header.variant_id, header.cycle, header.cycle_opened_at, header.wave,
+        header.quantity, header.triggered_at, encode_product(header.product),
+    )  # fmt: skip
+
+
+def _redo_stock(state: State, variant_id: str, facts: list[Any]) -> Variant:
+    variant = state.variant(variant_id)
+    variant.restore(cast("StockFacts", facts))
+    return variant
+
+
+def _redo_joined(
+    state: State, variant_id: str, time: int, priority: int, payload: bytes, parked_in: int
+) -> Variant:
+    variant = state.variant(variant_id)
+    state.join(variant, time, priority, payload, parked_in)
+    return variant
+
+
+def _redo_signed_off(
+    state: State, variant_id: str, occurred_at: int, identifiers: list[str]
+) -> Variant:
+    variant = state.variant(variant_id)
+    state.sign_off(variant, occurred_at, identifiers)
+    return variant
+
+
+def _redo_expired(state: State, variant_id: str, now: int, expired_before: int | None) -> Variant:
+    variant = state.variant(variant_id)
+    state.expire(variant, now, expired_before)
+    return variant
+
+
+def _redo_wave(state: State, header: list[Any], until: int, limit: int | None) -> Variant:
+    wave = WaveHeader(*header)
+    variant = state.variant(wave.variant_id)
+    state.start_wave(variant, wave, until, limit)
+    return variant
+
+
+def _redo_handed_over(state: State, count: int) -> None:
+    state.hand_over(count)
+
+
+def _redo_swept(state: State, buckets: int, told_before: int, signed_off_before: int) -> None:
+    state.sweep(buckets, told_before, signed_off_before)
+
+
+_REDO: dict[int, Callable[..., Variant | None]] = {
+    _STOCK: _redo_stock,
+    _JOINED: _redo_joined,
+    _SIGNED_OFF: _redo_signed_off,
+    _EXPIRED: _redo_expired,
+    _WAVE: _redo_wave,
+    _HANDED_OVER: _redo_handed_over,
+    _SWEPT: _redo_swept,
+}

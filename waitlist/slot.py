@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decisions of docs/semantics.md sections 2 to 4 for the variants of one slot.
+
+A caller applies everything at hand, then lets the waves start that are due, then takes
+the people told in portions::
+
+    slot.apply(events, now)
+    slot.start_due_waves(now)
+    while slices := slot.take_slices(5000): ...
+
+All times are epoch milliseconds. ``now`` must never go back. The slot consults no clock
+and does no I/O; what has to survive a crash is in `take_records` and `dump`, and comes
+back through `load` and `apply_record`.
+
+Cost: a stock event is a dictionary look-up and a few comparisons; a sign-up, a
+duplicate, a sign-off and the start of a wave do not depend on how many wait
+(`waitlist.queue`, `waitlist.index`); a person told costs at `take_slices`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import islice
+
+from schemas.events import (
+    Event,
+    StockEvent,
+    SubscribeEvent,
+    UnsubscribeEvent,
+    WaitlistStatus,
+    WaveHeader,
+    WaveSlice,
+)
+from waitlist import entries, tags
+from waitlist.image import dump_state, load_state
+from waitlist.index import fingerprint
+from waitlist.policy import PolicyBook
+from waitlist.redo import RedoLog, redo
+from waitlist.state import State
+from waitlist.stock import Applied
+from waitlist.variant import Variant
+
+__all__ = ["Counts", "Slot", "empty_slot"]
+
+_BUCKETS_SWEPT_PER_ADDITION = 8
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the events since the start; not part of the durable state."""
+
+    stock_applied: int = 0
+    stock_stale: int = 0
+    stock_mixed: int = 0
+    late_dips: int = 0
+    joined: int = 0
+    duplicates: int = 0
+    refused_by_marker: int = 0
+    expired_on_arrival: int = 0
+    signed_off: int = 0
+    expired: int = 0
+    waves: int = 0
+    told: int = 0
+
+
+class Slot:
+    """Variants, queues and waves of one slot; see the module's docstring."""
+
+    def __init__(self, policies: PolicyBook) -> None:
+        self.counts = Counts()
+        self._policies = policies
+        self._memory = policies.longest_memory()
+        self._state = State(policies.for_variant)
+        self._log = RedoLog()
+        self._touched: dict[Variant, None] = {}
+        self._changed: dict[Variant, None] = {}
+        self._due: list[tuple[int, str]] = []
+        self._expiries: list[tuple[int, str]] = []
+        self._swept_at = 0
+
+    def apply(self, events: Iterable[Event], now: int) -> None:
+        """Apply events in their order. No wave starts."""
+        for event in events:
+            if type(event) is StockEvent:
+                self._apply_stock(event, now)
+            elif type(event) is SubscribeEvent:
+                self._subscribe(event, now)
+            elif type(event) is UnsubscribeEvent:
+                self._unsubscribe(event)
+
+    def start_due_waves(self, now: int) -> None:
+        """Start every wave that is due, in the order of the variants' ids.
+
+        The people of a started wave have left the queue and count as told, whether or
+        not `take_slices` has handed them over.
+        """
+        self._expire_due(now)
+        self._sweep(now)
+        candidates = self._touched
+        self._touched = {}
+        while self._due and self._due[0][0] <= now:
+            due, variant_id = heappop(self._due)
+            variant = self._state.variants[variant_id]
+            if variant.due == due:
+                variant.due = None
+                candidates[variant] = None
+        for variant in sorted(candidates, key=_variant_id):
+            self._consider(variant, now)
+
+    def next_due(self) -> int | None:
+        """When a wave may fall due next; None when none will without a further event."""
+        return self._due[0][0] if self._due else None
+
+    def next_expiry(self) -> int | None:
+        """When an entry may expire next; `start_due_waves` takes care of it."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def take_slices(self, limit: int) -> list[WaveSlice]:
+        """The next people of started waves, at most ``limit``, in the order of the starts."""
+        if not self._state.running:
+            return []
+        slices = self._state.hand_over(limit)
+        self._log.handed_over(sum(len(part.entries) for part in slices))
+        return slices
+
+    def pending(self) -> int:
+        """How many people of started waves are still to be taken."""
+        return sum(map(len, self._state.running))
+
+    def waiting(self, now: int) -> int:
+        """Entries of all variants that have not expired by ``now``, which may not go back."""
+        for variant in self._touched:
+            self._schedule_expiry(variant)
+        self._expire_due(now)
+        return self._state.waiting
+
+    def take_statuses(self, now: int, limit: int | None = None) -> list[WaitlistStatus]:
+        """The status of variants somebody has waited for, the longest changed first.
+
+        Args:
+            now: on the clock.
+            limit: at most so many; None: all that changed since they were last taken.
+        """
+        variants = list(islice(self._changed, limit))
+        for variant in variants:
+            del self._changed[variant]
+        return [self._status(variant, now) for variant in variants]
+
+    def changes(self) -> int:
+        """How many statuses `take_statuses` would give."""
+        return len(self._changed)
+
+    def take_records(self, stock: int | None = None) -> list[bytes]:
+        """Redo records of everything since the last call, for the journal.
+
+        Args:
+            stock: write down the stock of at most this many changed variants, the
+                longest changed first; None: of all. A state restored from the records
+                is complete only after a call with None.
+        """
+        return self._log.take(stock)
+
+    def dump(self) -> Iterator[bytes]:
+        """The whole state in chunks; equal states give equal dumps."""
+        return dump_state(self._state)
+
+    def load(self, chunks: Iterator[bytes]) -> None:
+        """Take over the state that gave these chunks. The slot must be new."""
+        load_state(self._state, chunks)
+        self._swept_at = len(self._state.index)
+        self._touch_all()
+
+    def apply_record(self, record: bytes) -> None:
+        """Do again what `take_records` wrote down."""
+        for variant in redo(self._state, record):
+            self._touch(variant)
+            self._changed[variant] = None
+        self._swept_at = len(self._state.index)
+
+    def _apply_stock(self, event: StockEvent, now: int) -> None:
+        variant = self._state.variants.get(event.variant_id)
+        if variant is None:
+            variant = self._state.variant(event.variant_id)
+        applied = variant.apply(event, variant.policy, now)
+        if applied is Applied.APPLIED:
+            self.counts.stock_applied += 1
+        elif applied is Applied.LATE_DIP:
+            self.counts.late_dips += 1
+        else:
+            if applied is Applied.STALE:
+                self.counts.stock_stale += 1
+            else:
+                self.counts.stock_mixed += 1
+            return
+        self._log.stock_changed(variant)
+        if variant.queue is not None:
+            self._changed[variant] = None
+            if variant.opened_at is not None:
+                self._touched[variant] = None
+
+    def _subscribe(self, event: SubscribeEvent, now: int) -> None:
+        variant = self._state.variant(event.variant_id)
+        if _expired(event.occurred_at, event.expires_at, variant, now):
+            self.counts.expired_on_arrival += 1
+            return
+        keys = [fingerprint(event.variant_id, identifier) for identifier in event.identifiers]
+        told_in = self._check_markers(variant, event, keys, now)
+        if told_in is None:
+            self.counts.refused_by_marker += 1
+            return
+        waiting = self._state.waiting_entry(variant, keys[0])
+        if waiting is not None and waiting[0] <= event.occurred_at:
+            payload = self._state.payload(variant, *waiting) or b""
+            if not _expired(waiting[0], entries.expires_at(payload), variant, now):
+                self.counts.duplicates += 1
+                return
+        parked_in = 0
+        if variant.opened_at is not None and variant.cycle in told_in:
+            parked_in = variant.cycle
+        payload = entries.pack(event)
+        self._state.join(variant, event.occurred_at, event.priority, payload, parked_in)
+        self._log.joined(variant, event.occurred_at, event.priority, payload, parked_in)
+        self.counts.joined += 1
+        self._touch(variant)
+        self._changed[variant] = None
+
+    def _check_markers(
+        self, variant: Variant, event: SubscribeEvent, keys: list[bytes], now: int
+    ) -> set[int] | None:
+        """The cycles in which the person was told; None when a marker refuses the sign-up."""
+        told_in = set()
+        policy = variant.policy
+        for key in keys:
+            for time, tag in self._state.index.find(key):
+                at, kind = time, tag
+                if tags.is_waiting(tag):
+                    header = self._state.told_in(variant, time, tag)
+                    if header is None:
+                        continue
+                    at, kind = header.triggered_at, tags.told(header.cycle)
+                remembered = policy.remember if tags.is_told(kind) else policy.remember_sign_offs
+                if now - at > remembered:
+                    continue
+                if at >= event.occurred_at:
+                    return None
+                if tags.is_told(kind):
+                    told_in.add(tags.cycle_of(kind))
+        return told_in
+
+    def _unsubscribe(self, event: UnsubscribeEvent) -> None:
+        variant = self._state.variant(event.variant_id)
+        left = self._state.sign_off(variant, event.occurred_at, event.identifiers)
+        self._log.signed_off(variant, event.occurred_at, event.identifiers)
+        self.counts.signed_off += left
+        if left:
+            self._changed[variant] = None
+
+    def _consider(self, variant: Variant, now: int) -> None:
+        """Start the variant's waves that are due; schedule the next."""
+        self._expire(variant, now)
+        while (due := variant.next_wave()) is not None and due <= now:
+            self._start_wave(variant, now)
+        if due is not None and (variant.due is None or due < variant.due):
+            variant.due = due
+            heappush(self._due, (due, variant.variant_id))
+        self._schedule_expiry(variant)
+
+    def _start_wave(self, variant: Variant, now: int) -> None:
+        sellable = variant.sellable(variant.policy)
+        per_unit = variant.policy.per_unit
+        header = WaveHeader(
+            variant.variant_id,
+            variant.cycle,
+            variant.opened_at or 0,
+            variant.waves + 1,
+            sellable,
+            now,
+            variant.product(),
+        )
+        until = variant.eligible_until()
+        limit = None if per_unit is None else per_unit * sellable
+        self._log.wave_started(header, until, limit)
+        self.counts.told += self._state.start_wave(variant, header, until, limit)
+        self.counts.waves += 1
+        self._log.stock_changed(variant)
+        self._changed[variant] = None
+
+    def _expire(self, variant: Variant, now: int) -> None:
+        if variant.queue is None:
+            return
+        expires_after = variant.policy.expires_after
+        next_expiry = variant.queue.next_expiry(expires_after)
+        if next_expiry is None or next_expiry > now:
+            return
+        expired_before = None if expires_after is None else now - expires_after
+        gone = self._state.expire(variant, now, expired_before)
+        if gone:
+            self._log.expired(variant, now, expired_before)
+            self.counts.expired += gone
+            self._changed[variant] = None
+
+    def _expire_due(self, now: int) -> None:
+        while self._expiries and self._expiries[0][0] <= now:
+            at, variant_id = heappop(self._expiries)
+            variant = self._state.variants[variant_id]
+            if variant.expiry == at:
+                variant.expiry = None
+                self._expire(variant, now)
+                self._schedule_expiry(variant)
+
+    def _schedule_expiry(self, variant: Variant) -> None:
+        if variant.queue is None:
+            return
+        at = variant.queue.next_expiry(variant.policy.expires_after)
+        if at is not None and (variant.expiry is None or at < variant.expiry):
+            variant.expiry = at
+            heappush(self._expiries, (at, variant.variant_id))
+
+    def _sweep(self, now: int) -> None:
+        added = len(self._state.index) - self._swept_at
+        buckets = added // _BUCKETS_SWEPT_PER_ADDITION
+        if buckets > 0:
+            told_before, signed_off_before = (now - remembered for remembered in self._memory)
+            self._state.sweep(buckets, told_before, signed_off_before)
+            self._log.swept(buckets, told_before, signed_off_before)
+        if buckets > 0 or added < 0:
+            self._swept_at = len(self._state.index)
+
+    def _touch(self, variant: Variant) -> None:
+        self._touched[variant] = None
+
+    def _touch_all(self) -> None:
+        for variant in self._state.variants.values():
+            if variant.queue is not None:
+                self._touched[variant] = None
+                self._changed[variant] = None
+
+    def _status(self, variant: Variant, now: int) -> WaitlistStatus:
+        self._expire(variant, now)
+        return WaitlistStatus(
+            variant_id=variant.variant_id,
+            quantity=variant.total if variant.kind else None,
+            offered=variant.offered(variant.policy),
+            cycle=variant.cycle,
+            cycle_opened_at=variant.opened_at,
+            waiting=len(variant.queue or ()),
+            told=variant.told,
+            next_wave_at=variant.next_wave(),
+            updated_at=now,
+            product=variant.product(),
+        )
+
+
+def empty_slot() -> Slot:
+    """A new slot with the default policy, for folding a journal: records need no policy."""
+    return Slot(PolicyBook())
+
+
+def _variant_id(variant: Variant) -> str:
+    return variant.variant_id
+
+
+def _expired(occurred_at: int, expires_at: int | None, variant: Variant, now: int) -> bool:
+    expires_after = variant.policy.expires_after
+    return (expires_at is not None and now >= expires_at) or (
+        expires_after is not None and now >= occurred_at + expires_after
+    )

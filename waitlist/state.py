@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a slot remembers, and the few ways in which it changes.
+
+Every method of `State` is the effect of a decision that has been made: it consults
+neither policy nor clock, so that the same calls in the same order give the same state.
+`waitlist.slot` decides and calls them; `waitlist.redo` writes them down and calls them
+again.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from schemas.events import SubscribeEvent, WaveHeader, WaveSlice
+from waitlist import entries, tags
+from waitlist.index import IdentifierIndex, Record, fingerprint
+from waitlist.line import Person
+from waitlist.policy import Policy
+from waitlist.queue import Queue
+from waitlist.variant import Variant, Wave
+
+__all__ = ["State"]
+
+
+class State:
+    """Variants with their queues, the identifier index and the waves on their way out.
+
+    Attributes:
+        variants: by id.
+        index: waiting entries and markers by identifier.
+        arrivals: number of the last entry that joined.
+        waiting: entries in all queues, expired ones that have not left yet included.
+        running: waves still to be handed over, in the order of their starts.
+    """
+
+    def __init__(self, policy_of: Callable[[str], Policy]) -> None:
+        self.variants: dict[str, Variant] = {}
+        self.index = IdentifierIndex()
+        self.arrivals = 0
+        self.waiting = 0
+        self.running: deque[Wave] = deque()
+        self._policy_of = policy_of
+
+    def variant(self, variant_id: str) -> Variant:
+        """The variant, made when it is new."""
+        known = self.variants.get(variant_id)
+        if known is None:
+            known = Variant(variant_id, self._policy_of(variant_id))
+            self.variants[variant_id] = known
+        return known
+
+    def waiting_entry(self, variant: Variant, key: bytes) -> Record | None:
+        """The record of the entry in the queue whose profile key has this fingerprint."""
+        for time, tag in self.index.find(key):
+            if tags.is_waiting(tag) and tags.is_primary(tag) and self.is_queued(variant, time, tag):
+                return time, tag
+        return None
+
+    def is_queued(self, variant: Variant, time: int, tag: int) -> bool:
+        """Whether the entry is in the queue (and not in a running wave)."""
+        return self.payload(variant, time, tag) is not None
+
+    def payload(self, variant: Variant, time: int, tag: int) -> bytes | None:
+        """The queued entry's payload."""
+        if variant.queue is None:
+            return None
+        return variant.queue.get(tags.priority_of(tag), time, tags.arrival_of(tag))
+
+    def join(
+        self, variant: Variant, time: int, priority: int, payload: bytes, parked_in: int
+    ) -> None:
+        """An entry joins; one that waits under the same profile key makes room."""
+        keys = _fingerprints(variant, payload)
+        replaced = self.waiting_entry(variant, keys[0])
+        if replaced is not None:
+            self.leave(variant, *replaced)
+        if variant.queue is None:
+            variant.queue = Queue()
+        self.arrivals += 1
+        self.waiting += 1
+        variant.queue.put(priority, (time, self.arrivals, payload), parked_in)
+        for key in keys:
+            tag = tags.waiting(priority, self.arrivals, primary=key is keys[0])
+            self.index.add(key, time, tag)
+
+    def leave(self, variant: Variant, time: int, tag: int) -> None:
+        """The queued entry leaves untold."""
+        if variant.queue is None:
+            return
+        priority, number = tags.priority_of(tag), tags.arrival_of(tag)
+        payload = variant.queue.remove(priority, time, number)
+        if payload is not None:
+            self._forget(variant, priority, (time, number, payload))
+
+    def sign_off(self, variant: Variant, occurred_at: int, identifiers: Sequence[str]) -> int:
+        """Everybody with one of the identifiers who asked by then leaves; how many did."""
+        left = 0
+        for identifier in identifiers:
+            key = fingerprint(variant.variant_id, identifier)
+            for time, tag in self.index.find(key):
+                asked_by_then = tags.is_waiting(tag) and time <= occurred_at
+                if asked_by_then and self.is_queued(variant, time, tag):
+                    self.leave(variant, time, tag)
+                    left += 1
+            self._mark(key, occurred_at, tags.SIGNED_OFF)
+        return left
+
+    def expire(self, variant: Variant, now: int, expired_before: int | None) -> int:
+        """Expired entries leave; how many did."""
+        if variant.queue is None:
+            return 0
+        gone = 0
+        for priority, person in variant.queue.take_expired(now, expired_before):
+            self._forget(variant, priority, person)
+            gone += 1
+        return gone
+
+    def start_wave(
+        self, variant: Variant, header: WaveHeader, until: int, limit: int | None
+    ) -> int:
+        """The first ``limit`` eligible entries are told; how many they are."""
+        if variant.queue is None:
+            return 0
+        variant.queue.unpark(header.cycle)
+        wave = Wave(header, variant.queue.take(until, limit), 1)
+        variant.waves = header.wave
+        variant.last_wave_at = header.triggered_at
+        variant.told += len(wave)
+        self.waiting -= len(wave)
+        self.run(variant, wave)
+        return len(wave)
+
+    def run(self, variant: Variant, wave: Wave) -> None:
+        """Queue a wave for handing over."""
+        variant.running = (*variant.running, wave)
+        self.running.append(wave)
+
+    def told_in(self, variant: Variant, time: int, tag: int) -> WaveHeader | None:
+        """The running wave in which a waiting record's entry has been told."""
+        for wave in variant.running:
+            if wave.holds(tags.priority_of(tag), time, tags.arrival_of(tag)):
+                return wave.header
+        return None
+
+    def hand_over(self, limit: int) -> list[WaveSlice]:
+        """The next ``limit`` people of the running waves; their markers are set."""
+        slices = []
+        while limit > 0 and self.running:
+            wave = self.running[0]
+            first = wave.position
+            priority, people = wave.take(limit)
+            limit -= len(people)
+            variant = self.variant(wave.header.variant_id)
+            told = [self._tell(variant, wave.header, priority, person) for person in people]
+            slices.append(WaveSlice(wave.header, first, told))
+            if not wave.lines:
+                self.running.popleft()
+                variant.running = tuple(other for other in variant.running if other is not wave)
+        return slices
+
+    def sweep(self, buckets: int, told_before: int, signed_off_before: int) -> None:
+        """Drop some of the markers that are forgotten everywhere."""
+
+        def forgotten(time: int, tag: int) -> bool:
+            if tags.is_waiting(tag):
+                return False
+            return time < (told_before if tags.is_told(tag) else signed_off_before)
+
+        self.index.sweep(buckets, forgotten)
+
+    def _tell(
+        self, variant: Variant, header: WaveHeader, priority: int, person: Person
+    ) -> SubscribeEvent:
+        time, number, payload = person
+        entry = entries.unpack(payload, variant.variant_id, time, priority)
+        for position, identifier in enumerate(entry.identifiers):
+            key = fingerprint(variant.variant_id, identifier)
+            self.index.remove(key, time, tags.waiting(priority, number, primary=position == 0))
+            self._mark(key, header.triggered_at, tags.told(header.cycle))
+        return entry
+
+    def _mark(self, key: bytes, time: int, tag: int) -> None:
+        """Set a marker; of two of one kind the later is kept, of equally late ones the newer."""
+        for old_time, old_tag in self.index.find(key):
+            if not tags.is_waiting(old_tag) and tags.is_told(old_tag) is tags.is_told(tag):
+                if old_time <= time:
+                    self.index.replace(key, (old_time, old_tag), (time, tag))
+                return
+        self.index.add(key, time, tag)
+
+    def _forget(self, variant: Variant, priority: int, person: Person) -> None:
+        self.waiting -= 1
+        time, number, payload = person
+        keys = _fingerprints(variant, payload)
+        for key in keys:
+            self.index.remove(key, time, tags.waiting(priority, number, primary=key is keys[0]))
+
+
+def _fingerprints(variant: Variant, payload: bytes) -> list[bytes]:
+    return [
+        fingerprint(variant.variant_id, identifier) for identifier in entries.identifiers(payload)
+    ]

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The 64-bit tags of the identifier index: what a record under an identifier means.
+
+===========  ==================  =================================================
+kind         the record's time   the tag's lower bits
+===========  ==================  =================================================
+WAITING      ``occurred_at``     primary bit (the identifier is the entry's profile
+                                 key), priority, arrival number
+SIGNED_OFF   the marker's time   nothing
+TOLD         ``triggered_at``    number of the cycle in which the person was told
+===========  ==================  =================================================
+"""
+
+__all__ = [
+    "SIGNED_OFF",
+    "arrival_of",
+    "cycle_of",
+    "is_primary",
+    "is_told",
+    "is_waiting",
+    "priority_of",
+    "told",
+    "waiting",
+]
+
+_KIND = 62
+_PRIMARY = 1 << 61
+_PRIORITY = 56
+_ARRIVAL = (1 << _PRIORITY) - 1
+_PAYLOAD = (1 << _KIND) - 1
+
+SIGNED_OFF = 1 << _KIND
+"""The tag of a sign-off's marker."""
+
+
+def waiting(priority: int, arrival: int, *, primary: bool) -> int:
+    """The tag of a waiting entry."""
+    return (_PRIMARY if primary else 0) | priority << _PRIORITY | arrival
+
+
+def told(cycle: int) -> int:
+    """The tag of the marker of being told in a cycle."""
+    return 2 << _KIND | cycle
+
+
+def is_waiting(tag: int) -> bool:
+    """Whether the record is a waiting entry."""
+    return tag >> _KIND == 0
+
+
+def is_told(tag: int) -> bool:
+    """Whether the record is a marker of being told."""
+    return tag >> _KIND == 2  # noqa: PLR2004 - the kind's number, as in `told`
+
+
+def is_primary(tag: int) -> bool:
+    """Whether the identifier is the waiting entry's profile key."""
+    return bool(tag & _PRIMARY)
+
+
+def priority_of(tag: int) -> int:
+    """A waiting entry's priority."""
+    return tag >> _PRIORITY & 0xF
+
+
+def arrival_of(tag: int) -> int:
+    """A waiting entry's arrival number."""
+    return tag & _ARRIVAL
+
+
+def cycle_of(tag: int) -> int:
+    """The cycle of a marker of being told."""
+    return tag & _PAYLOAD

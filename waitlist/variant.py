@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that is known of one variant, and a wave on its way out."""
+
+from typing import TYPE_CHECKING
+
+from schemas.events import WaveHeader
+from waitlist.line import Line, Person
+from waitlist.policy import Policy
+from waitlist.stock import Stock
+
+if TYPE_CHECKING:
+    from waitlist.queue import Queue
+
+__all__ = ["Variant", "Wave"]
+
+
+class Wave:
+    """People who have been told, by the rules, and are still to be handed over.
+
+    Attributes:
+        header: what all its notifications share.
+        lines: (priority, line) in the order in which they are told.
+        position: of the next person in the wave, from 1.
+    """
+
+    __slots__ = ("header", "lines", "position")
+
+    def __init__(self, header: WaveHeader, lines: list[tuple[int, Line]], position: int) -> None:
+        self.header = header
+        self.lines = lines
+        self.position = position
+
+    def __len__(self) -> int:
+        return sum(len(line) for _, line in self.lines)
+
+    def holds(self, priority: int, time: int, number: int) -> bool:
+        """Whether that entry is among those still to be handed over."""
+        return any(
+            own == priority and line.get(time, number) is not None for own, line in self.lines
+        )
+
+    def take(self, limit: int) -> tuple[int, list[Person]]:
+        """Take at most ``limit`` people of one priority: (priority, people)."""
+        priority, line = self.lines[0]
+        people = list(line.take(_EVER, limit))
+        if not line:
+            del self.lines[0]
+        self.position += len(people)
+        return priority, people
+
+
+_EVER = 1 << 62
+
+
+class Variant(Stock):
+    """Stock, queue and running waves of a variant.
+
+    Attributes:
+        variant_id: its id.
+        policy: the settings in force for it.
+        queue: who waits; None until somebody has.
+        running: waves still to be handed over.
+        told: people told so far, in all cycles.
+        due: when the slot looks for a wave next; None: not scheduled.
+        expiry: when the slot looks for expired entries next; None: not scheduled.
+    """
+
+    __slots__ = ("due", "expiry", "policy", "queue", "running", "told", "variant_id")
+
+    def __init__(self, variant_id: str, policy: Policy) -> None:
+        super().__init__()
+        self.variant_id = variant_id
+        self.policy = policy
+        self.queue: Queue | None = None
+        self.running: tuple[Wave, ...] = ()
+        self.told = 0
+        self.due: int | None = None
+        self.expiry: int | None = None
+
+    def eligible_until(self) -> int:
+        """The latest ``occurred_at`` with which an entry takes part in the open cycle."""
+        return -1 if self.opened_at is None else self.opened_at + self.policy.late_grace
+
+    def next_wave(self) -> int | None:
+        """When the next wave may start; None while nobody could be told."""
+        if self.opened_at is None or self.queue is None or not self.offered(self.policy):
+            return None
+        if not self.queue.has_eligible(self.cycle, self.eligible_until()):
+            return None
+        due = self.known_since + self.policy.dwell
+        if self.policy.per_unit is not None and self.last_wave_at >= 0:
+            due = max(due, self.last_wave_at + self.policy.wait)
+        return due
