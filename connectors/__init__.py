@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that touches the outside: Kafka, webhooks, mail, Klaviyo, platforms' webhooks."""

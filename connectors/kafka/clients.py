@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make Kafka clients: errors of configuration in one line, librdkafka's log in the program's."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from connectors.errors import KafkaOptionError
+from connectors.kafka.settings import (
+    KafkaSettings,
+    admin_config,
+    consumer_config,
+    is_secret,
+    producer_config,
+)
+
+__all__ = ["LASTING_ERRORS", "ErrorCallback", "new_admin", "new_consumer", "new_producer"]
+
+_LOG: Final = logging.getLogger(__name__)
+
+Client = TypeVar("Client")
+
+ErrorCallback = Callable[[KafkaError], None]
+"""Called from within a client's calls with errors that belong to no record."""
+
+LASTING_ERRORS: Final = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.UNSUPPORTED_SASL_MECHANISM,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - public constants, named so by the library
+        KafkaError._SSL,  # noqa: SLF001
+    }
+)
+"""Codes of errors that waiting does not cure."""
+
+
+class _ClientLog:
+    """Passes librdkafka's log lines on to the program's log."""
+
+    def log(self, level: int, pattern: str, facility: str, *rest: object) -> None:
+        # `options` go to every kind of client on purpose: not worth a warning at each start.
+        if facility != "CONFWARN":
+            _LOG.log(level, pattern, facility, *rest)
+
+
+def new_consumer(settings: KafkaSettings, on_error: ErrorCallback, **config: Any) -> Consumer:  # noqa: ANN401 - librdkafka's callbacks
+    """Make a consumer; it connects in the background.
+
+    Args:
+        settings: How to reach the cluster.
+        on_error: Called from `consume` with errors that belong to no record.
+        config: Further entries, for example `on_commit`.
+
+    Raises:
+        KafkaOptionError: librdkafka does not take the configuration.
+    """
+    return _new(Consumer, consumer_config(settings), error_cb=on_error, **config)
+
+
+def new_producer(settings: KafkaSettings, on_error: ErrorCallback, **config: Any) -> Producer:  # noqa: ANN401 - librdkafka's callbacks
+    """Make a producer; it connects in the background.
+
+    Args:
+        settings: How to reach the cluster.
+        on_error: Called from `poll` and `flush` with errors that belong to no record.
+        config: Further entries.
+
+    Raises:
+        KafkaOptionError: librdkafka does not take the configuration.
+    """
+    return _new(Producer, producer_config(settings), error_cb=on_error, **config)
+
+
+def new_admin(settings: KafkaSettings) -> AdminClient:
+    """Make an admin client; it connects in the background.
+
+    Raises:
+        KafkaOptionError: librdkafka does not take the configuration.
+    """
+    return _new(AdminClient, admin_config(settings))
+
+
+def _new(kind: Callable[..., Client], config: Mapping[str, object], **callbacks: object) -> Client:
+    try:
+        return kind({**config}, logger=_ClientLog(), **callbacks)
+    except (KafkaException, TypeError, ValueError) as error:
+        raise KafkaOptionError(_explain(error, config)) from None
+
+
+def _explain(error: Exception, config: Mapping[str, object]) -> str:
+    cause = error.args[0] if error.args else error
+    text = cause.str() if isinstance(cause, KafkaError) else str(cause)
+    for name, value in config.items():
+        if is_secret(name) and str(value):
+            text = text.replace(str(value), "**********")
+    text = " ".join(text.split())
+    return f"kafka.options: {text}; see librdkafka's CONFIGURATION.md for the options there are"

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dead letters: the record untouched, and in headers where it was and what was wrong with it.
+
+The headers bear the names of Kafka Connect's `DeadLetterQueueReporter`, which viewers know, plus
+`restock-dlq-reason` with the stable reason.
+"""
+
+import traceback
+from typing import Final
+
+from confluent_kafka import Message
+
+from connectors.kafka.records import Headers, Outgoing, headers_of
+from schemas.errors import InvalidRecord
+from schemas.topics import dead_letter_topic
+
+__all__ = [
+    "REASON_HEADER",
+    "TRUNCATED_HEADER",
+    "dead_letter",
+    "dead_letter_id",
+    "truncated",
+]
+
+REASON_HEADER: Final = "restock-dlq-reason"
+TRUNCATED_HEADER: Final = "restock-dlq-truncated"
+
+_PREFIX: Final = "__connect.errors."
+_PLACE: Final = tuple(_PREFIX + name for name in ("topic", "partition", "offset"))
+_LONGEST_STACK: Final = 4_096
+_TRUNCATED_SIZE: Final = 65_536
+
+
+def dead_letter(message: Message, error: InvalidRecord, application: str, shard: str) -> Outgoing:
+    """Turn a record that is not valid into the record of its dead-letter topic.
+
+    Args:
+        message: The record; its key, value, timestamp and headers are kept as they are.
+        error: What is wrong with it.
+        application: The id of the program, as `connector.name`.
+        shard: Which shard read it, as `task.id`.
+    """
+    topic = message.topic() or ""
+    kind, timestamp = message.timestamp()
+    return Outgoing(
+        topic=dead_letter_topic(topic),
+        records=[(message.key(), message.value())],
+        headers=[
+            *headers_of(message),
+            (_PREFIX + "topic", topic.encode()),
+            (_PREFIX + "partition", str(message.partition()).encode()),
+            (_PREFIX + "offset", str(message.offset()).encode()),
+            (_PREFIX + "connector.name", application.encode()),
+            (_PREFIX + "task.id", shard.encode()),
+            (_PREFIX + "stage", b"VALUE_CONVERTER"),
+            (_PREFIX + "class.name", b"schemas.decode"),
+            (_PREFIX + "exception.class.name", _class_name(error).encode()),
+            (_PREFIX + "exception.message", str(error).encode(errors="backslashreplace")),
+            (_PREFIX + "exception.stacktrace", _stack(error)),
+            (REASON_HEADER, str(error.reason).encode()),
+        ],
+        timestamp=timestamp if kind else 0,
+    )
+
+
+def dead_letter_id(
+    _key: bytes | None, _value: bytes | None, headers: Headers | None
+) -> bytes | None:
+    """Identify a dead letter by the place of its record: `topic:partition:offset`.
+
+    It is the `Identify` function of dead-letter topics.
+    """
+    # Of a record that has been a dead letter before, the last set of headers is the newest.
+    found = {name: value for name, value in headers or () if name in _PLACE}
+    values = [found.get(name) for name in _PLACE]
+    return b":".join(value for value in values if value is not None) if all(values) else None
+
+
+def truncated(outgoing: Outgoing) -> Outgoing | None:
+    """Cut a dead letter that brokers refuse as too large, and mark it as cut.
+
+    Returns:
+        A dead letter whose value has at most 64 KiB: the same one, unmarked, when it has already
+        (brokers refuse whole batches, so it may only have had a large neighbour); None when it is
+        no dead letter.
+    """
+    headers = outgoing.headers or []
+    if not any(name == REASON_HEADER for name, _ in headers):
+        return None
+    if all(len(value or b"") <= _TRUNCATED_SIZE for _, value in outgoing.records):
+        return outgoing
+    return Outgoing(
+        topic=outgoing.topic,
+        records=[(key, value and value[:_TRUNCATED_SIZE]) for key, value in outgoing.records],
+        headers=[*headers, (TRUNCATED_HEADER, b"true")],
+        timestamp=outgoing.timestamp,
+    )
+
+
+def _class_name(error: InvalidRecord) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _stack(error: InvalidRecord) -> bytes:
+    text = "".join(traceback.format_exception(error, chain=False))
+    return text[:_LONGEST_STACK].encode(errors="backslashreplace")

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exactly once into Kafka: which records a replay produces again, and must not write again.
+
+The sink's state is the end of every output partition at the last durable epoch. Whatever an
+earlier run wrote beyond it belongs to epochs that are about to be replayed. Its ids are read back
+when the run resumes, and a record whose id is among them is dropped when it comes again. Ids are
+a function of facts in the input alone, so this holds however the replay is cut into epochs.
+
+An id that never comes again (the replay saw a sign-off in time, say) is kept in every later
+snapshot, because the same subscription may still be told in a later wave. There are at most as
+many as records were written in epochs that a crash cut short.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from msgspec import DecodeError, Struct, msgpack
+
+from connectors.errors import BrokerUnreachable, ConnectorError
+from connectors.kafka.clients import new_consumer
+from connectors.kafka.records import Identify, Outgoing, Partition, Record, headers_of
+from connectors.kafka.settings import KafkaSettings
+
+__all__ = ["Delivered", "SinkState", "decode_state", "encode_state", "read_delivered"]
+
+_LOG: Final = logging.getLogger(__name__)
+_BATCH: Final = 5_000
+_WAIT_SECONDS: Final = 0.1
+
+
+class SinkState(Struct, frozen=True, array_like=True):
+    """What the sink's snapshot holds.
+
+    Attributes:
+        version: Of this layout.
+        ends: Topic, partition and the offset after its last record.
+        unclaimed: For each topic the ids of records that are there, but were not produced again.
+    """
+
+    version: int
+    ends: list[tuple[str, int, int]]
+    unclaimed: dict[str, list[bytes]]
+
+
+_VERSION: Final = 1
+_READER: Final = msgpack.Decoder(SinkState)
+
+
+def encode_state(ends: Mapping[Partition, int], unclaimed: Mapping[str, set[bytes]]) -> bytes:
+    """Pack the state of the sink."""
+    listed = [(topic, number, offset) for (topic, number), offset in ends.items()]
+    ids = {topic: list(found) for topic, found in unclaimed.items() if found}
+    return msgpack.encode(SinkState(_VERSION, listed, ids))
+
+
+def decode_state(state: bytes) -> SinkState:
+    """Unpack the state of the sink.
+
+    Raises:
+        ConnectorError: It was written by a later version of this program.
+    """
+    try:
+        unpacked = _READER.decode(state)
+    except DecodeError as error:
+        message = f"the sink's part of the recovery store cannot be read ({error})"
+        raise ConnectorError(message) from None
+    if unpacked.version != _VERSION:
+        message = (
+            f"the sink's part of the recovery store has version {unpacked.version}, this program "
+            f"reads {_VERSION}: run the version that wrote it"
+        )
+        raise ConnectorError(message)
+    return unpacked
+
+
+class Delivered:
+    """The ids of records that are in their topics already.
+
+    Args:
+        identify: For each topic that is written exactly once, how its records are identified.
+        ids: The ids found in each topic.
+    """
+
+    def __init__(self, identify: Mapping[str, Identify], ids: Mapping[str, set[bytes]]) -> None:
+        """Take over what was found."""
+        self._identify = identify
+        self.unclaimed: dict[str, set[bytes]] = {
+            topic: found for topic, found in ids.items() if found and topic in identify
+        }
+        self._dropped = 0
+
+    @property
+    def topics(self) -> Collection[str]:
+        """The topics that are written exactly once."""
+        return self._identify
+
+    def without(self, outgoing: Outgoing) -> Outgoing:
+        """Return what has to be written of a chunk, and forget the ids of the rest."""
+        ids = self.unclaimed.get(outgoing.topic)
+        if ids is None:
+            return outgoing
+        identify, headers = self._identify[outgoing.topic], outgoing.headers
+        fresh: list[Record] = []
+        for record in outgoing.records:
+            found = identify(record[0], record[1], headers)
+            if found is not None and found in ids:
+                ids.remove(found)
+            else:
+                fresh.append(record)
+        self._dropped += len(outgoing.records) - len(fresh)
+        if not ids:
+            del self.unclaimed[outgoing.topic]
+            self._report()
+        return Outgoing(outgoing.topic, fresh, headers, outgoing.timestamp)
+
+    def _report(self) -> None:
+        if not self.unclaimed:
+            _LOG.info(
+                "the replay has produced everything that was written before the restart: %d "
+                "records were not written again",
+                self._dropped,
+            )
+
+
+def read_delivered(
+    settings: KafkaSettings,
+    ranges: Mapping[Partition, tuple[int, int]],
+    identify: Mapping[str, Identify],
+) -> dict[str, set[bytes]]:
+    """Read back which ids lie in ranges of output partitions.
+
+    Args:
+        settings: How to reach Kafka.
+        ranges: For each partition the first offset and the one after the last.
+        identify: For each topic how its records are identified.
+
+    Raises:
+        BrokerUnreachable: No record came for as long as `connect_timeout`.
+    """
+    left = {partition: span for partition, span in ranges.items() if span[0] < span[1]}
+    if not left:
+        return {}
+    errors: list[str] = []
+    consumer = new_consumer(
+        settings,
+        lambda error: errors.append(error.str()),
+        **{
+            # Control records fill offsets without being delivered: only the end of the partition
+            # is a sure sign of having read it. Open transactions must not hold it back.
+            "enable.partition.eof": True,
+            "isolation.level": "read_uncommitted",
+            # Retention may pass while we read; what it takes cannot be told twice by us.
+            "auto.offset.reset": "earliest",
+        },
+    )
+    try:
+        consumer.assign([TopicPartition(*place, first) for place, (first, _) in left.items()])
+        return _Reader(settings, left, identify).read(consumer, errors)
+    finally:
+        consumer.close()
+
+
+class _Reader:
+    """Collects ids until every range has been read."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        ranges: Mapping[Partition, tuple[int, int]],
+        identify: Mapping[str, Identify],
+    ) -> None:
+        self._settings = settings
+        self._ends = {partition: end for partition, (_, end) in ranges.items()}
+        self._identify = identify
+        self._ids: dict[str, set[bytes]] = {}
+
+    def read(self, consumer: Consumer, errors: list[str]) -> dict[str, set[bytes]]:
+        patience = self._settings.connect_timeout.total_seconds()
+        deadline = time.monotonic() + patience
+        while self._ends:
+            messages = consumer.consume(_BATCH, _WAIT_SECONDS)
+            for message in messages:
+                self._take(message)
+            if messages:
+                deadline = time.monotonic() + patience
+            elif time.monotonic() > deadline:
+                raise BrokerUnreachable(self._stuck(errors[-1] if errors else "no records came"))
+        return self._ids
+
+    def _take(self, message: Message) -> None:
+        topic = message.topic() or ""
+        place = (topic, message.partition() or 0)
+        error, offset = message.error(), message.offset() or 0
+        if place not in self._ends:
+            return
+        if error is None and offset < self._ends[place]:
+            key, value, headers = message.key(), message.value(), headers_of(message)
+            found = self._identify[topic](key, value, headers)
+            if found is not None:
+                self._ids.setdefault(topic, set()).add(found)
+        at_end = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
+        if at_end or (error is None and offset + 1 >= self._ends[place]):
+            del self._ends[place]
+
+    def _stuck(self, reason: str) -> str:
+        topics = ", ".join(sorted({topic for topic, _ in self._ends}))
+        return (
+            f"what an earlier run wrote to {topics} cannot be read back from Kafka at "
+            f"{self._settings.bootstrap_servers} ({reason}): check that all brokers are up"
+        )

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Bytewax sink for every outgoing topic.
+
+There is one part, and the flow wakes it in every epoch (with an empty `Outgoing`, when there is
+nothing else), so that its snapshot is always of the epoch at hand: an epoch is durable only when
+the brokers have acknowledged its output. How the output is written exactly once is told in
+`connectors.kafka.delivered`.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from confluent_kafka.admin import AdminClient
+from typing_extensions import override
+
+from connectors.errors import BrokerUnreachable, ConnectorError
+from connectors.failure import Failure
+from connectors.kafka.admin import check_topics, read_cluster
+from connectors.kafka.clients import new_admin
+from connectors.kafka.delivered import Delivered, decode_state, encode_state, read_delivered
+from connectors.kafka.offsets import LATEST, list_offsets, watermarks
+from connectors.kafka.records import Identify, Outgoing, Partition
+from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.writer import Writer
+
+__all__ = ["KafkaSink", "Outgoing"]
+
+_LOG: Final = logging.getLogger(__name__)
+_ONLY_PART: Final = "all"
+_RETRY_SECONDS: Final = 0.2
+
+
+class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
+    """Writes `Outgoing` items, under any key.
+
+    Args:
+        settings: How to reach Kafka.
+        identify: The topics that are written exactly once, each with the function that returns
+            the id of one of our records there, and None for records of anybody else. Other topics
+            are written at least once.
+        failure: Where to leave an error; without it errors are raised into Bytewax.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        identify: Mapping[str, Identify],
+        *,
+        failure: Failure | None = None,
+    ) -> None:
+        """Connect to nothing yet."""
+        self._settings = settings
+        self._identify = dict(identify)
+        self._failure = failure
+        self._writer: Writer | None = None
+
+    def prepare(self) -> Writer:
+        """Make the producer, unless it is there, wait for the cluster, and check the topics.
+
+        Without it the producer is made when the flow is built. An idempotent producer needs half
+        a second for its first record, which is better spent while the program starts.
+
+        Raises:
+            BrokerUnreachable: No broker answered within `connect_timeout`.
+            KafkaOptionError: librdkafka does not take the configuration.
+            TopicMissing: A topic that is written exactly once does not exist.
+        """
+        if self._writer is None:
+            self._writer = Writer(self._settings)
+            check_topics(self._writer.connect(), self._identify)
+        return self._writer
+
+    def close(self) -> None:
+        """Close the producer. A second call does nothing."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    @override
+    def list_parts(self) -> list[str]:
+        """Return the name of the only part."""
+        return [_ONLY_PART]
+
+    @override
+    def part_fn(self, item_key: str) -> int:
+        """Route every item to the only part."""
+        return 0
+
+    @override
+    def build_part(
+        self, step_id: str, for_part: str, resume_state: bytes | None
+    ) -> StatefulSinkPartition[Outgoing, bytes]:
+        """Read back what was written after the snapshot that is resumed from.
+
+        Raises:
+            ConnectorError: Without a `failure` to leave it in: the cluster does not answer, or a
+                topic is missing.
+        """
+        try:
+            return self._resume(self.prepare(), resume_state)
+        except ConnectorError as error:
+            if self._failure is None:
+                raise
+            self._failure.record(error)
+            return _FailedPart(error)
+
+    def _resume(
+        self, writer: Writer, resume_state: bytes | None
+    ) -> StatefulSinkPartition[Outgoing, bytes]:
+        admin = new_admin(self._settings)
+        counts = read_cluster(admin, self._settings).partitions
+        partitions = [
+            (topic, partition) for topic in self._identify for partition in range(counts[topic])
+        ]
+        known = watermarks(admin, self._settings, partitions)
+        ends = {partition: end for partition, (_, end) in known.items()}
+        ids: dict[str, set[bytes]] = {}
+        if resume_state is not None:
+            state = decode_state(resume_state)
+            ranges = _ranges(known, {(t, p): offset for t, p, offset in state.ends})
+            ids = read_delivered(self._settings, ranges, self._identify)
+            for topic, unclaimed in state.unclaimed.items():
+                ids.setdefault(topic, set()).update(unclaimed)
+        delivered = Delivered(self._identify, ids)
+        if delivered.unclaimed:
+            _LOG.info(
+                "%d records had been written after the last durable epoch or were left over from "
+                "earlier restarts: the replay will not write them again",
+                sum(map(len, delivered.unclaimed.values())),
+            )
+        return _Part(self._settings, writer, admin, delivered, ends, self._failure)
+
+
+def _ranges(
+    known: Mapping[Partition, tuple[int, int]], stored: Mapping[Partition, int]
+) -> dict[Partition, tuple[int, int]]:
+    """Return where records lie that were written after the snapshot `stored` is of."""
+    topics = {topic for topic, _ in stored}
+    ranges = {}
+    for partition, (first, end) in known.items():
+        # A topic that was not written exactly once before has nothing to compare with; a
+        # partition that is new in one that was, or one made anew, is read from its beginning.
+        start = stored.get(partition, first if partition[0] in topics else end)
+        ranges[partition] = (start if first <= start <= end else first, end)
+    return ranges
+
+
+class _FailedPart(StatefulSinkPartition[Outgoing, bytes]):
+    """Stands in for a part that could not be built, until the source ends the run."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    @override
+    def write_batch(self, values: list[Outgoing]) -> None:
+        """Drop the items: their epoch never becomes durable."""
+
+    @override
+    def snapshot(self) -> bytes:
+        raise self._error
+
+
+class _Part(StatefulSinkPartition[Outgoing, bytes]):
+    """Writes, and at the end of an epoch vouches for what was written."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        writer: Writer,
+        admin: AdminClient,
+        delivered: Delivered,
+        ends: Mapping[Partition, int],
+        failure: Failure | None,
+    ) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._admin = admin
+        self._delivered = delivered
+        self._ends = dict(ends)
+        self._failure = failure
+        self._error: Exception | None = None
+        self._written = False
+        self._state: bytes | None = None
+
+    @override
+    def write_batch(self, values: list[Outgoing]) -> None:
+        if self._error is not None:
+            return  # the source ends the run; this epoch never becomes durable
+        try:
+            for outgoing in values:
+                self._write(outgoing)
+        except ConnectorError as error:
+            self._fail(error)
+
+    @override
+    def snapshot(self) -> bytes:
+        if self._error is not None:
+            raise self._error
+        try:
+            self._writer.flush()
+            if self._written:
+                self._ends = self._current_ends()
+                self._written = False
+        except ConnectorError as error:
+            self._fail(error)
+            raise
+        if self._state is None:
+            self._state = encode_state(self._ends, self._delivered.unclaimed)
+        return self._state
+
+    def _write(self, outgoing: Outgoing) -> None:
+        if not outgoing.records:
+            return
+        if outgoing.topic in self._delivered.topics:
+            outgoing = self._delivered.without(outgoing)
+            self._written = True
+            self._state = None
+        self._writer.write(outgoing)
+
+    def _current_ends(self) -> dict[Partition, int]:
+        """Ask as long as records may wait as well: a leader may just be moving."""
+        deadline = time.monotonic() + self._settings.delivery_timeout.total_seconds()
+        while True:
+            try:
+                return list_offsets(self._admin, self._settings, self._ends.keys(), LATEST)
+            except BrokerUnreachable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            raise error
+        self._error = error
+        self._failure.record(error)

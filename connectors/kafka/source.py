@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Bytewax source: one consumer over every partition of a shard.
+
+There is exactly one Bytewax partition, because several drift apart in their epochs until each
+yields one batch an epoch. Its state is the offset of the next record of each Kafka partition. The
+recovery store holds the truth; what is durable there is also committed to a consumer group, so
+that the usual tools show progress and lag.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NoReturn
+
+from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from typing_extensions import override
+
+from connectors.errors import ConnectorError, ConsumerFailed
+from connectors.failure import Failure
+from connectors.kafka.admin import check_topics, read_cluster
+from connectors.kafka.clients import LASTING_ERRORS, new_admin, new_consumer
+from connectors.kafka.offsets import StartFrom
+from connectors.kafka.records import Partition, RawBatch
+from connectors.kafka.resume import record_error, resume_offsets
+from connectors.kafka.settings import KafkaSettings
+
+__all__ = ["KafkaSource", "Offsets", "OnDurable"]
+
+_LOG: Final = logging.getLogger(__name__)
+_WAIT_FOR_FIRST_SECONDS: Final = 0.005
+_ONLY_PART: Final = "all"
+
+Offsets = dict[Partition, int]
+"""For each partition the offset of the next record to be read."""
+
+OnDurable = Callable[[Mapping[Partition, int]], None]
+"""Told the offsets before which everything is durable."""
+
+
+class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
+    """Reads the partitions of one shard of some topics.
+
+    Args:
+        settings: How to reach Kafka.
+        topics: What to read.
+        stop: Set it to end the flow after the epoch at hand. The batch that opens an epoch is
+            still emitted, so a run with `stop` set from the start makes the initial state durable
+            without reading a record.
+        shard: Number of this shard and how many there are: of each topic the partitions `p` with
+            `p % count == number` are read.
+        start: Where to start in partitions without a stored offset.
+        override_lost: Start there as well in partitions whose stored offset is lost.
+        on_durable: Called when a snapshot has become durable.
+        failure: Where to leave an error; without it errors are raised into Bytewax.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Sequence[str],
+        stop: threading.Event,
+        *,
+        shard: tuple[int, int] = (0, 1),
+        start: StartFrom | None = None,
+        override_lost: bool = False,
+        on_durable: OnDurable | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        """Connect to nothing yet."""
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._stop = stop
+        self._shard = shard
+        self._start = start or StartFrom()
+        self._override_lost = override_lost
+        self._on_durable = on_durable
+        self._failure = failure
+        self._part: _Part | None = None
+
+    @override
+    def list_parts(self) -> list[str]:
+        """Return the name of the only part."""
+        return [_ONLY_PART]
+
+    @override
+    def build_part(
+        self, step_id: str, for_part: str, resume_state: Offsets | None
+    ) -> StatefulSourcePartition[RawBatch, Offsets]:
+        """Start reading after the snapshot that is resumed from.
+
+        Raises:
+            ConnectorError: Without a `failure` to leave it in: the cluster does not answer, a
+                topic is missing, or stored offsets are lost.
+        """
+        stored = resume_state or {}
+        try:
+            positions = self._positions(stored)
+            self._part = _Part(
+                self._settings, positions, stored, self._stop, self._on_durable, self._failure
+            )
+        except ConnectorError as error:
+            if self._failure is None:
+                raise
+            self._failure.record(error)
+            return _FailedPart(stored)
+        return self._part
+
+    def commit_final(self) -> None:
+        """Commit the last snapshot to the consumer group and close the consumer.
+
+        To be called after the flow has ended cleanly, which made that snapshot durable. It waits
+        for the brokers, but never longer than `connect_timeout`; failure is only logged.
+        """
+        if self._part is not None:
+            self._part.commit_final()
+        self.close()
+
+    def close(self) -> None:
+        """Close the consumer, without committing anything. A second call does nothing."""
+        if self._part is not None:
+            self._part.close_consumer()
+            self._part = None
+
+    def _positions(self, stored: Mapping[Partition, int]) -> Offsets:
+        admin = new_admin(self._settings)
+        found = read_cluster(admin, self._settings)
+        check_topics(found, self._topics)
+        number, count = self._shard
+        partitions = [
+            (topic, partition)
+            for topic in self._topics
+            for partition in range(number, found.partitions[topic], count)
+        ]
+        return resume_offsets(
+            admin,
+            self._settings,
+            partitions,
+            stored,
+            self._start,
+            override_lost=self._override_lost,
+        )
+
+
+class _FailedPart(StatefulSourcePartition[RawBatch, Offsets]):
+    """Stands in for a part that could not be built, and ends the run."""
+
+    def __init__(self, stored: Mapping[Partition, int]) -> None:
+        self._stored = dict(stored)
+
+    @override
+    def next_batch(self) -> NoReturn:
+        raise AbortExecution
+
+    @override
+    def snapshot(self) -> Offsets:
+        return self._stored
+
+
+class _Part(StatefulSourcePartition[RawBatch, Offsets]):
+    """The consumer, and the offsets it has reached."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        positions: Offsets,
+        stored: Mapping[Partition, int],
+        stop: threading.Event,
+        on_durable: OnDurable | None,
+        failure: Failure | None,
+    ) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._on_durable = on_durable
+        self._failure = failure
+        self._assigned = [TopicPartition(*partition) for partition in positions]
+        # A superset is kept: a partition that is gone may only be gone from this configuration.
+        self._offsets: Offsets = {**stored, **positions}
+        self._opens_epoch = True
+        self._awaiting: Offsets | None = None
+        self._committed: Offsets = {}
+        self._commits_in_flight = 0
+        self._broken: Exception | None = None
+        self._consumer: Consumer | None = new_consumer(
+            settings, self._on_error, on_commit=self._on_commit
+        )
+        self._consumer.assign([TopicPartition(*p, offset) for p, offset in positions.items()])
+        if stored:
+            self._commit(self._offsets)
+
+    @override
+    def next_batch(self) -> list[RawBatch]:
+        if self._failure is not None and self._failure.error is not None:
+            raise AbortExecution
+        opens_epoch = self._opens_epoch
+        if opens_epoch:
+            self._opens_epoch = False
+            self._announce_durable()
+        if self._stop.is_set():
+            if not opens_epoch:
+                raise StopIteration
+            return [RawBatch([], opens_epoch=True)]
+        messages = self._poll()
+        return [RawBatch(messages, opens_epoch)] if messages or opens_epoch else []
+
+    @override
+    def snapshot(self) -> Offsets:
+        if self._consumer is not None:
+            for place in self._consumer.position(self._assigned):
+                # Negative until the first record has been taken.
+                if place.offset >= 0:
+                    self._offsets[place.topic, place.partition] = place.offset
+        self._opens_epoch = True
+        self._awaiting = self._offsets.copy()
+        return self._offsets.copy()
+
+    def commit_final(self) -> None:
+        if self._consumer is None or self._awaiting is None:
+            return
+        self._announce_durable()
+        deadline = time.monotonic() + self._settings.connect_timeout.total_seconds()
+        self._consumer.pause(self._assigned)
+        while self._commits_in_flight and time.monotonic() < deadline:
+            self._consumer.consume(1, _WAIT_FOR_FIRST_SECONDS)
+        if self._commits_in_flight:
+            _LOG.warning("Kafka did not confirm the last group offsets; lag tools will lag behind")
+
+    def close_consumer(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _poll(self) -> list[Message]:
+        if self._consumer is None:
+            raise StopIteration
+        messages = self._consumer.consume(1, _WAIT_FOR_FIRST_SECONDS)
+        if messages:
+            messages += self._consumer.consume(self._settings.batch_size, 0)
+        if any(map(Message.error, messages)):
+            messages = self._without_errors(messages)
+        if self._broken is not None:
+            self._fail(self._broken)
+        return messages
+
+    def _without_errors(self, messages: list[Message]) -> list[Message]:
+        good = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                good.append(message)
+                continue
+            lasting = record_error(message, error, self._settings)
+            if lasting is not None:
+                self._fail(lasting)
+            _LOG.debug("consumer: %s", error.str())
+        return good
+
+    def _announce_durable(self) -> None:
+        """Bytewax asks for the next batch only once the snapshot is in the recovery store."""
+        if self._awaiting is None:
+            return
+        durable, self._awaiting = self._awaiting, None
+        self._commit(durable)
+        if self._on_durable is not None:
+            self._on_durable(durable)
+
+    def _commit(self, offsets: Offsets) -> None:
+        places = [(place.topic, place.partition) for place in self._assigned]
+        changed = {
+            place: offsets[place]
+            for place in places
+            if self._committed.get(place) != offsets[place]
+        }
+        if not changed or self._consumer is None:
+            return
+        self._committed.update(changed)
+        self._commits_in_flight += 1
+        try:
+            self._consumer.commit(
+                offsets=[TopicPartition(*place, offset) for place, offset in changed.items()],
+                asynchronous=True,
+            )
+        except KafkaException as error:
+            self._on_commit(error.args[0], [])
+
+    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        self._commits_in_flight -= 1
+        failed = error or next((place.error for place in places if place.error), None)
+        if failed:
+            # Nothing depends on them but what lag tools show, and the next epoch commits again.
+            self._committed.clear()
+            _LOG.warning("group offsets were not committed: %s", failed.str())
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in LASTING_ERRORS:
+            self._broken = ConsumerFailed(
+                f"Kafka at {self._settings.bootstrap_servers} refuses to be read: {error.str()}: "
+                "check the credentials and TLS properties in kafka.options, and the rights of "
+                f"group {self._settings.group_id}"
+            )
+        else:
+            _LOG.warning("consumer: %s", error.str())
+
+    def _fail(self, error: Exception) -> NoReturn:
+        if self._failure is None:
+            raise error
+        self._failure.record(error)
+        raise AbortExecution
