@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The keyed step: one slot of the waitlist, its journal and its one timer."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bytewax.operators import StatefulBatchLogic
+from typing_extensions import override
+
+from connectors.kafka.records import Outgoing
+from dataflows.folding import SlotState
+from dataflows.items import SlotBatch
+from journal.errors import JournalError
+from journal.journal import Journal
+from schemas.encode import encode_slice, encode_status
+from schemas.errors import RestockError
+from waitlist.policy import PolicyBook
+from waitlist.slot import Slot
+
+__all__ = ["OpenJournal", "StepSettings", "WaitlistStep"]
+
+OpenJournal = Callable[[int, bytes | None, SlotState], Journal]
+"""Opens a slot's journal: (slot, marker or None, empty state to fill)."""
+
+Items = list[Outgoing]
+
+_PEOPLE_A_TURN = 5_000
+"""People of a wave handed over before others have their turn: some 30 ms of work."""
+
+_STATUSES_A_TURN = 1_000
+_STOCK_RECORDS_AT_LEAST = 32
+_EVENTS_A_STOCK_RECORD = 8
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class StepSettings:
+    """What all slots share.
+
+    Attributes:
+        policies: who is told when.
+        notifications: topic for notification records.
+        waitlist: topic for status records.
+        status_interval: milliseconds between two rounds of status records.
+        open_journal: see `OpenJournal`.
+        clock: the wall clock in epoch milliseconds.
+        register: told of each slot once it is open, for metrics.
+        on_error: told of an error of the journal before it ends the flow.
+    """
+
+    policies: PolicyBook
+    notifications: str
+    waitlist: str
+    status_interval: int
+    open_journal: OpenJournal
+    clock: Callable[[], int]
+    register: Callable[[int, Slot], None] = lambda _number, _slot: None
+    on_error: Callable[[Exception], None] = lambda _error: None
+
+
+class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
+    """Applies what arrives, starts what is due, hands over people in portions.
+
+    The slot opens with its first item, because only items carry its number; the first
+    batch of a run wakes every slot.
+    """
+
+    def __init__(self, settings: StepSettings, marker: bytes | None) -> None:
+        self._settings = settings
+        self._marker = marker
+        self._slot = Slot(settings.policies)
+        self._journal: Journal | None = None
+        self._now = 0
+        self._statuses_at = 0
+        self._statuses_left = 0
+
+    @override
+    def on_batch(self, values: list[SlotBatch]) -> tuple[Items, bool]:
+        with self._reporting():
+            self._open(values[0].slot)
+            if any(batch.opens_epoch for batch in values):
+                self._remembered()
+        now = self._advance_clock()
+        events = 0
+        for batch in values:
+            self._slot.apply(batch.events, now)
+            events += len(batch.events)
+        out = self._take_turn(now)
+        # Changed stock is written behind: at once in a trickle, in a flood once for many
+        # changes of a variant, and never so much that the end of the epoch would stall.
+        self._write_down(max(_STOCK_RECORDS_AT_LEAST, events // _EVENTS_A_STOCK_RECORD))
+        return out, self.RETAIN
+
+    @override
+    def on_notify(self) -> tuple[Items, bool]:
+        # Bytewax cannot cancel a timer: this may come for nothing, and decides anew.
+        if self._journal is None:
+            return [], self.RETAIN
+        out = self._take_turn(self._advance_clock())
+        self._write_down(_STOCK_RECORDS_AT_LEAST)
+        return out, self.RETAIN
+
+    @override
+    def on_eof(self) -> tuple[Items, bool]:
+        # People of running waves are handed over by the next run.
+        return [], self.RETAIN
+
+    @override
+    def notify_at(self) -> datetime | None:
+        if self._journal is None:
+            return None
+        if self._slot.pending() or self._statuses_left:
+            return _moment(self._now)
+        times = [self._slot.next_due(), self._slot.next_expiry()]
+        if self._slot.changes():
+            times.append(self._statuses_at)
+        return min((_moment(time) for time in times if time is not None), default=None)
+
+    @override
+    def snapshot(self) -> bytes:
+        if self._journal is not None:
+            self._write_down(None)
+            with self._reporting():
+                self._marker = self._journal.sync()
+        return self._marker or b""
+
+    def _open(self, number: int) -> None:
+        if self._journal is None:
+            state = SlotState(self._slot)
+            self._journal = self._settings.open_journal(number, self._marker or None, state)
+            self._settings.register(number, self._slot)
+
+    def _remembered(self) -> None:
+        if self._journal is not None:
+            self._journal.durable()
+
+    def _write_down(self, stock: int | None) -> None:
+        records = self._slot.take_records(stock)
+        if records and self._journal is not None:
+            with self._reporting():
+                for record in records:
+                    self._journal.append(record)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Let the program know what went wrong before Bytewax prints its panic."""
+        try:
+            yield
+        except (JournalError, RestockError) as error:
+            self._settings.on_error(error)
+            raise
+
+    def _advance_clock(self) -> int:
+        """The decisions' clock does not go back, whatever the machine's does."""
+        self._now = max(self._now, self._settings.clock())
+        return self._now
+
+    def _take_turn(self, now: int) -> Items:
+        self._slot.start_due_waves(now)
+        out = [
+            Outgoing(self._settings.notifications, encode_slice(part))
+            for part in self._slot.take_slices(_PEOPLE_A_TURN)
+        ]
+        return out + self._statuses(now)
+
+    def _statuses(self, now: int) -> Items:
+        """A round of status records, in portions, once in an interval."""
+        if not self._statuses_left:
+            if now < self._statuses_at or not self._slot.changes():
+                return []
+            self._statuses_at = now + self._settings.status_interval
+            self._statuses_left = self._slot.changes()
+        statuses = self._slot.take_statuses(now, min(_STATUSES_A_TURN, self._statuses_left))
+        self._statuses_left = max(0, self._statuses_left - _STATUSES_A_TURN)
+        if not statuses:
+            return []
+        return [Outgoing(self._settings.waitlist, [encode_status(status) for status in statuses])]
+
+
+def _moment(time: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=time)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: ``restock COMMAND``.
+
+Commands are imported when they are called. Every error ends as one line on standard error and one
+of the exit codes of `restock.errors`; a traceback is shown only when asked for, by ``--debug`` or
+by the environment variable ``RESTOCK_DEBUG``.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from restock.errors import (
+    EXIT_BROKEN_PIPE,
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    exit_code_of,
+)
+from schemas.errors import RestockError
+
+__all__ = ["build_app", "main"]
+
+# Said here, so that the list of commands needs no command to be imported.
+_COMMANDS = {
+    "demo": "Watch a flash sale of about 20 seconds; nothing else is needed.",
+    "run": "Decide who is told, live, from Kafka to Kafka.",
+    "replay": "Run a recorded trace through the decisions, without Kafka.",
+    "topics": "Create the topics in Kafka, or check them.",
+    "config": "Show the settings in force, or check them.",
+}
+
+_EPILOGUE = """\
+Settings: flags, then variables (RESTOCK_KAFKA__BOOTSTRAP_SERVERS), then
+restock.toml, then defaults. restock.example.toml lists them all.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted.
+With --debug or RESTOCK_DEBUG=1 an error shows its traceback."""
+
+
+def build_app() -> App:
+    """Return the command line without having imported any command."""
+    app = App(
+        name="restock",
+        help="Tell the people who wait for a product when it is back in stock.",
+        help_epilogue=_EPILOGUE,
+        help_format="plaintext",
+        version=lambda: f"restock {version('restock')}",
+        version_flags=["--version"],
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+        help_on_error=False,
+    )
+    for name, purpose in _COMMANDS.items():
+        app.command(f"restock.commands.{name}:{name}", name=name, help=purpose)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code.
+
+    Args:
+        arguments: The command line without the program's name; None: that of this process.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words or os.environ.get("RESTOCK_DEBUG", "") not in {"", "0"}
+    words = [word for word in words if word != "--debug"]
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What reads our output has gone; Python would complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        return _report(error)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    result = build_app()(words or ["--help"])
+    return result if isinstance(result, int) else EXIT_OK
+
+
+def _report(error: Exception) -> int:
+    if isinstance(error, CycloptsError):
+        message, code = f"{str(error).rstrip('. ')}; see restock --help", EXIT_USAGE
+    elif isinstance(error, RestockError):
+        message, code = str(error), exit_code_of(error)
+    elif isinstance(error, OSError) and error.filename:
+        message, code = f"{error.filename}: {error.strerror}", EXIT_FAILURE
+    else:
+        kind = type(error).__name__
+        message = f"unexpected {kind}: {error}; this is a bug, RESTOCK_DEBUG=1 shows where"
+        code = EXIT_FAILURE
+    sys.stderr.write(f"restock: {' '.join(message.split())}\n")
+    return code

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`restock config`: show the settings in force and where they came from, or check them."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+from cyclopts import App, Parameter
+
+from restock.commands.common import load
+from restock.errors import EXIT_OK
+from restock.log_setup import MASK, looks_secret
+from restock.policy_table import with_defaults
+from restock.settings_layers import KeyPath, LoadedSettings
+from restock.toml_text import toml_key, toml_value
+
+__all__ = ["config"]
+
+config = App(name="config", help="Show the settings in force, or check them.", help_epilogue="")
+
+
+@config.command
+def show(
+    *,
+    config: Annotated[Path | None, Parameter(name="--config")] = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Show every setting in force and where it came from; secrets are masked.
+
+    Parameters
+    ----------
+    config
+        The configuration file; left out: restock.toml in the working directory, if there is one.
+    json
+        Print one JSON object {"settings": ..., "origins": ...}.
+    """
+    loaded = load(config)
+    settings = _redacted(_effective(loaded))
+    if json:
+        origins = {".".join(path): loaded.origin(path) for path, _ in _leaves(settings)}
+        content = {"settings": settings, "origins": origins}
+        sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        sys.stdout.writelines(_lines(settings, loaded))
+    return EXIT_OK
+
+
+@config.command
+def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) -> int:
+    """Check the settings, those of the policy included, and say where they were read from.
+
+    Parameters
+    ----------
+    config
+        The configuration file; left out: restock.toml in the working directory, if there is one.
+    """
+    loaded = load(config)
+    sys.stdout.write(f"settings are in order ({loaded.file or 'no file, defaults'})\n")
+    return EXIT_OK
+
+
+def _effective(loaded: LoadedSettings) -> dict[str, object]:
+    settings = loaded.settings.model_dump(mode="json")
+    return settings | {"policy": with_defaults(loaded.settings.policy)}
+
+
+def _redacted(table: Mapping[str, object]) -> dict[str, object]:
+    return {
+        key: _redacted(value)
+        if isinstance(value, Mapping)
+        else (MASK if looks_secret(key) else value)
+        for key, value in table.items()
+    }
+
+
+def _leaves(table: Mapping[str, object], path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def _lines(settings: Mapping[str, object], loaded: LoadedSettings) -> Iterator[str]:
+    rows = [
+        (f"{'.'.join(map(toml_key, path))} = {toml_value(value)}", loaded.origin(path))
+        for path, value in _leaves(settings)
+    ]
+    width = min(60, max(len(text) for text, _ in rows))
+    for text, origin in rows:
+        yield f"{text:<{width}}  # {origin}\n"

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`restock run`: the live flow, from Kafka to Kafka."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from restock.commands.common import load
+from restock.errors import UsageError
+from restock.log_setup import configure_logging
+from restock.shards import parse_shard
+from schemas.timestamps import parse_timestamp
+
+__all__ = ["parse_start", "run"]
+
+
+def run(
+    *,
+    config: Path | None = None,
+    shard: str = "0/1",
+    state_directory: Path | None = None,
+    bootstrap_servers: str | None = None,
+    start: Annotated[str | None, Parameter(name="--from")] = None,
+) -> int:
+    """Decide who is told, live: read stock and sign-ups from Kafka, write notifications to Kafka.
+
+    State is kept in the state directory; started again, the program carries on where it was.
+    SIGTERM and Ctrl-C stop it once everything read so far is durable.
+
+    Parameters
+    ----------
+    config
+        The configuration file; left out: restock.toml in the working directory, if there is one.
+    shard
+        i/n: look after the partitions p with p mod n = i.
+    state_directory
+        Where the state is kept, instead of [state] directory.
+    bootstrap_servers
+        Addresses host:port of Kafka brokers, instead of [kafka] bootstrap_servers.
+    start
+        Where to begin when there is no state yet: earliest, latest, or a time (RFC 3339 or epoch
+        milliseconds).
+    """
+    share = parse_shard(shard)
+    begin = parse_start(start) if start is not None else None
+    flags = {"--state-directory": state_directory, "--bootstrap-servers": bootstrap_servers}
+    settings = load(config, dict(flags)).settings
+    configure_logging(settings.logging, sys.stderr, os.environ)
+    from restock import wiring  # noqa: PLC0415 - Bytewax and librdkafka, once all is in order
+
+    return wiring.run(settings, shard=share, start=begin)
+
+
+def parse_start(text: str) -> Literal["earliest", "latest"] | int:
+    """Read where to begin: a word, or a time, returned in epoch milliseconds.
+
+    Raises:
+        UsageError: It is none of them.
+    """
+    if text == "earliest":
+        return "earliest"
+    if text == "latest":
+        return "latest"
+    try:
+        return parse_timestamp(int(text) if text.isascii() and text.isdigit() else text)
+    except ValueError as error:
+        message = f"--from {text}: {error}; give earliest, latest, 2026-11-20T10:00:00Z or epoch ms"
+        raise UsageError(message) from None

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logging: structlog to standard error, for people on a terminal and as JSON lines elsewhere.
+
+What names a person or opens a door is masked before it is written, whichever code logged it.
+Nothing is logged per event above the level ``debug``.
+"""
+
+from collections.abc import Mapping, MutableMapping
+from typing import TextIO
+
+import structlog
+
+from connectors.kafka.settings import is_secret
+from restock.settings import LoggingSettings
+
+__all__ = ["MASK", "configure_logging", "looks_secret"]
+
+MASK = "**********"
+"""What stands in the place of a value that is not shown."""
+
+_SECRET_WORDS = ("password", "passphrase", "secret", "token", "jaas", "key")
+_HARMLESS_ENDINGS = (".location", ".url", "profile_key")
+_PERSONAL = frozenset({"email", "phone_number", "profile", "profile_key", "identifiers"})
+
+
+def configure_logging(
+    settings: LoggingSettings, stream: TextIO, environment: Mapping[str, str]
+) -> None:
+    """Send everything that is logged to ``stream``, as ``settings`` say.
+
+    Args:
+        settings: The level and the format.
+        stream: Where log lines go; colours and the format ``auto`` depend on what it is.
+        environment: The environment's variables; ``NO_COLOR`` is respected.
+    """
+    terminal = stream.isatty()
+    people = settings.format == "console" or (settings.format == "auto" and terminal)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _mask,
+            *_renderers(people=people, colors=terminal and not environment.get("NO_COLOR")),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def looks_secret(name: str) -> bool:
+    """Say whether a setting of this name holds what must not be shown.
+
+    Args:
+        name: The last part of a key's path, such as ``sasl.password``.
+    """
+    lowered = name.lower()
+    if is_secret(lowered):
+        return True
+    return not lowered.endswith(_HARMLESS_ENDINGS) and any(
+        word in lowered for word in _SECRET_WORDS
+    )
+
+
+def _renderers(*, people: bool, colors: bool) -> list[structlog.typing.Processor]:
+    if people:
+        return [structlog.dev.ConsoleRenderer(colors=colors)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _mask(
+    _logger: object, _method: str, event: MutableMapping[str, object]
+) -> MutableMapping[str, object]:
+    for name in event:
+        if name in _PERSONAL or looks_secret(name):
+            event[name] = MASK
+    return event

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of the program: one frozen tree, the model behind ``restock.toml``.
+
+`Settings()` alone is the defaults, whatever the environment holds; `restock.settings_layers` lays
+the file, the environment and the flags over them, so that each value's origin stays known.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+from connectors.durations import Duration
+from connectors.kafka.settings import KafkaSettings
+from schemas.topics import TOPICS
+from waitlist.policy import PolicyBook, load_policy
+
+__all__ = [
+    "LoggingSettings",
+    "Settings",
+    "StateSettings",
+    "TopicSettings",
+]
+
+_GROUP = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+_TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,245}")
+
+
+def _check_topic_name(name: str) -> str:
+    # Kafka allows 249 characters; four are kept for the dead-letter topic's ".dlq".
+    if name in {".", ".."} or not _TOPIC_NAME.fullmatch(name):
+        message = "is not a topic name: use at most 245 letters, digits, '.', '_' and '-'"
+        raise ValueError(message)
+    return name
+
+
+TopicName = Annotated[str, AfterValidator(_check_topic_name)]
+
+
+class TopicSettings(BaseModel):
+    """The names of the topics, by role: the ``[topics]`` table.
+
+    Attributes:
+        inventory: Stock figures from the platform.
+        subscriptions: Sign-ups and sign-offs.
+        orders: Purchases.
+        notifications: One record per person told: the result.
+        waitlist: Where each variant's waitlist stands, written when it changes.
+        deliveries: What became of each notification.
+    """
+
+    model_config = _GROUP
+
+    inventory: TopicName = TOPICS["inventory"].default_name
+    subscriptions: TopicName = TOPICS["subscriptions"].default_name
+    orders: TopicName = TOPICS["orders"].default_name
+    notifications: TopicName = TOPICS["notifications"].default_name
+    waitlist: TopicName = TOPICS["waitlist"].default_name
+    deliveries: TopicName = TOPICS["deliveries"].default_name
+
+    @model_validator(mode="after")
+    def _check_distinct(self) -> Self:
+        names = list(self.by_role().values())
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            message = f"{twice[0]!r} is given to more than one topic; each needs its own name"
+            raise ValueError(message)
+        return self
+
+    def by_role(self) -> dict[str, str]:
+        """Return the topic names keyed by role, in the order of the registry."""
+        return {role: getattr(self, role) for role in type(self).model_fields}
+
+
+class StateSettings(BaseModel):
+    """Where the state lives and how often it becomes durable: the ``[state]`` table.
+
+    Attributes:
+        directory: Where the state is kept; made when it is missing, used by one process at a time.
+        epoch_interval: How often what was read, decided and written becomes durable together.
+        slots: Parts that the variants are spread over; chosen once for a state directory.
+        status_interval: How often at most the status of a variant is written.
+    """
+
+    model_config = _GROUP
+
+    directory: Annotated[Path, Field(strict=False)] = Path("restock-state")
+    epoch_interval: Duration = Field(default=timedelta(seconds=1), gt=timedelta(0))
+    slots: int = Field(default=4, ge=1, le=1024)
+    status_interval: Duration = timedelta(seconds=1)
+
+
+class LoggingSettings(BaseModel):
+    """What is logged to standard error: the ``[logging]`` table.
+
+    Attributes:
+        level: The least severe level shown: "debug", "info", "warning" or "error".
+        format: "console" for people, "json" for machines, "auto": by whether it is a terminal.
+    """
+
+    model_config = _GROUP
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class Settings(BaseSettings):
+    """Every setting of the program.
+
+    Attributes:
+        kafka: How to reach the Kafka cluster.
+        topics: The names of the topics.
+        state: Where the state lives.
+        logging: What is logged.
+        policy: The ``[policy]`` table as given; `policy_book` reads it.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        env_prefix="RESTOCK_",
+        env_nested_delimiter="__",
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    topics: TopicSettings = TopicSettings()
+    state: StateSettings = StateSettings()
+    logging: LoggingSettings = LoggingSettings()
+    policy: dict[str, object] = Field(default_factory=dict)
+
+    @override
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from nowhere but the caller, see the module's docstring."""
+        return (init_settings,)
+
+    def policy_book(self) -> PolicyBook:
+        """Return the wave policy that the ``[policy]`` table stands for.
+
+        Raises:
+            PolicyError: A policy setting is wrong; the message names the key's path.
+        """
+        return load_policy(self.policy)
