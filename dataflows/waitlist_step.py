@@ -16,6 +16,7 @@ from journal.errors import JournalError
 from journal.journal import Journal
 from schemas.encode import encode_slice, encode_status
 from schemas.errors import RestockError
+from schemas.events import WaitlistStatus
 from waitlist.policy import PolicyBook
 from waitlist.slot import Slot
 
@@ -26,8 +27,11 @@ OpenJournal = Callable[[int, bytes | None, SlotState], Journal]
 
 Items = list[Outgoing]
 
-_PEOPLE_A_TURN = 5_000
-"""People of a wave handed over before others have their turn: some 30 ms of work."""
+_PEOPLE_A_TURN = 4_000
+"""People handed over before the next records are looked at: some 30 ms of work."""
+
+_PEOPLE_A_WAVE = 1_000
+"""People of one wave handed over before another variant's wave has its turn."""
 
 _STATUSES_A_TURN = 1_000
 _STOCK_RECORDS_AT_LEAST = 32
@@ -105,7 +109,8 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
     @override
     def on_eof(self) -> tuple[Items, bool]:
         # People of running waves are handed over by the next run.
-        return [], self.RETAIN
+        statuses = self._slot.take_statuses(self._now)
+        return self._status_records(statuses), self.RETAIN
 
     @override
     def notify_at(self) -> datetime | None:
@@ -161,7 +166,7 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
         self._slot.start_due_waves(now)
         out = [
             Outgoing(self._settings.notifications, encode_slice(part))
-            for part in self._slot.take_slices(_PEOPLE_A_TURN)
+            for part in self._slot.take_slices(_PEOPLE_A_TURN, _PEOPLE_A_WAVE)
         ]
         return out + self._statuses(now)
 
@@ -174,6 +179,9 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
             self._statuses_left = self._slot.changes()
         statuses = self._slot.take_statuses(now, min(_STATUSES_A_TURN, self._statuses_left))
         self._statuses_left = max(0, self._statuses_left - _STATUSES_A_TURN)
+        return self._status_records(statuses)
+
+    def _status_records(self, statuses: list[WaitlistStatus]) -> Items:
         if not statuses:
             return []
         return [Outgoing(self._settings.waitlist, [encode_status(status) for status in statuses])]

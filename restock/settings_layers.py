@@ -52,7 +52,7 @@ class LoadedSettings:
 
     def origin(self, path: KeyPath) -> str:
         """Return where the value at ``path`` came from; ``default`` when nothing set it."""
-        return _origin_of(path, self.origins) or "default"
+        return self.origins.get(path, "default")
 
 
 def load_settings(

@@ -96,11 +96,11 @@ def run(settings: Settings, *, shard: Shard, start: Start | None) -> int:
 def flow_from_settings() -> Dataflow:
     """The flow with the settings of file and environment, for ``bytewax.run``.
 
-    The caller chooses the recovery directory, best ``recovery`` in the state directory:
-    the two are one unit. Nothing is locked.
+    The caller chooses the recovery directory, best ``shard-0-of-1/recovery`` in the state
+    directory: journals and recovery store are one unit. Nothing is locked.
     """
     settings = load_settings(None, environment=os.environ, directory=Path.cwd()).settings
-    directory = settings.state.directory
+    directory = _shard_directory(settings, Shard())
     journals = partial(_open_journal, lambda slot: directory / "slots" / f"{slot:04d}")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -181,11 +181,22 @@ def _check_cluster(settings: Settings, shard: Shard) -> None:
     check_topics(cluster(settings.kafka), needed, inputs if shard.count > 1 else ())
 
 
+def _shard_directory(settings: Settings, shard: Shard) -> Path:
+    """The shard's own part of the state directory; refuses state of another shard count."""
+    directory = settings.state.directory
+    name = f"shard-{shard.index}-of-{shard.count}"
+    for other in sorted(directory.glob("shard-*-of-*")):
+        if not other.name.endswith(f"-of-{shard.count}"):
+            raise StartupError(
+                f"{other} holds state of another shard count than {shard}: start with the count "
+                "it was made with, or name another state directory"
+            )
+    return directory / name
+
+
 @contextmanager
 def _state_directory(settings: Settings, shard: Shard) -> Iterator[StateDirectory]:
-    directory = settings.state.directory
-    if shard.count > 1:
-        directory = directory / f"shard-{shard.index}-of-{shard.count}"
+    directory = _shard_directory(settings, shard)
     identity: dict[str, str | int] = {
         "flow": FLOW_ID,
         "state_format": VERSION,

@@ -69,9 +69,9 @@ class RedoLog:
         """See `State.start_wave`."""
         self._operations.append((_WAVE, pack_header(header), until, limit))
 
-    def handed_over(self, count: int) -> None:
+    def handed_over(self, limit: int, share: int | None) -> None:
         """See `State.hand_over`."""
-        self._operations.append((_HANDED_OVER, count))
+        self._operations.append((_HANDED_OVER, limit, share))
 
     def swept(self, buckets: int, told_before: int, signed_off_before: int) -> None:
         """See `State.sweep`."""
@@ -178,8 +178,8 @@ def _redo_wave(state: State, header: list[Any], until: int, limit: int | None) -
     return variant
 
 
-def _redo_handed_over(state: State, count: int) -> None:
-    state.hand_over(count)
+def _redo_handed_over(state: State, limit: int, share: int | None) -> None:
+    state.hand_over(limit, share)
 
 
 def _redo_swept(state: State, buckets: int, told_before: int, signed_off_before: int) -> None:

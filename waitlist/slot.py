@@ -115,13 +115,18 @@ class Slot:
         """When an entry may expire next; `start_due_waves` takes care of it."""
         return self._expiries[0][0] if self._expiries else None
 
-    def take_slices(self, limit: int) -> list[WaveSlice]:
-        """The next people of started waves, at most ``limit``, in the order of the starts."""
+    def take_slices(self, limit: int, share: int | None = None) -> list[WaveSlice]:
+        """The next people of started waves, at most ``limit``.
+
+        Args:
+            limit: at most so many people.
+            share: at most so many of one wave before another variant's has its turn;
+                None: one wave after the other, in the order of their starts.
+        """
         if not self._state.running:
             return []
-        slices = self._state.hand_over(limit)
-        self._log.handed_over(sum(len(part.entries) for part in slices))
-        return slices
+        self._log.handed_over(limit, share)
+        return self._state.hand_over(limit, share)
 
     def pending(self) -> int:
         """How many people of started waves are still to be taken."""

@@ -141,20 +141,28 @@ class State:
                 return wave.header
         return None
 
-    def hand_over(self, limit: int) -> list[WaveSlice]:
-        """The next ``limit`` people of the running waves; their markers are set."""
-        slices = []
+    def hand_over(self, limit: int, share: int | None) -> list[WaveSlice]:
+        """The next ``limit`` people of the running waves; their markers are set.
+
+        Args:
+            limit: at most so many people.
+            share: at most so many of one wave before the next has its turn; None: the
+                waves in the order of their starts. Either way the waves of one variant
+                follow one another.
+        """
+        slices: list[WaveSlice] = []
         while limit > 0 and self.running:
             wave = self.running[0]
-            first = wave.position
-            priority, people = wave.take(limit)
-            limit -= len(people)
             variant = self.variant(wave.header.variant_id)
-            told = [self._tell(variant, wave.header, priority, person) for person in people]
-            slices.append(WaveSlice(wave.header, first, told))
+            if variant.running[0] is wave:
+                part = self._hand_over_part(variant, wave, min(limit, share or limit))
+                slices.append(part)
+                limit -= len(part.entries)
             if not wave.lines:
                 self.running.popleft()
-                variant.running = tuple(other for other in variant.running if other is not wave)
+                variant.running = variant.running[1:]
+            elif share is not None:
+                self.running.rotate(-1)
         return slices
 
     def sweep(self, buckets: int, told_before: int, signed_off_before: int) -> None:
@@ -166,6 +174,12 @@ class State:
             return time < (told_before if tags.is_told(tag) else signed_off_before)
 
         self.index.sweep(buckets, forgotten)
+
+    def _hand_over_part(self, variant: Variant, wave: Wave, limit: int) -> WaveSlice:
+        first = wave.position
+        priority, people = wave.take(limit)
+        told = [self._tell(variant, wave.header, priority, person) for person in people]
+        return WaveSlice(wave.header, first, told)
 
     def _tell(
         self, variant: Variant, header: WaveHeader, priority: int, person: Person

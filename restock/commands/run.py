@@ -41,8 +41,8 @@ def run(
     bootstrap_servers
         Addresses host:port of Kafka brokers, instead of [kafka] bootstrap_servers.
     start
-        Where to begin when there is no state yet: earliest, latest, or a time (RFC 3339 or epoch
-        milliseconds).
+        Where to begin in partitions without a usable offset: earliest, latest, or a time (RFC 3339
+        or epoch milliseconds). Left out: the earliest, and an error where an offset is lost.
     """
     share = parse_shard(shard)
     begin = parse_start(start) if start is not None else None

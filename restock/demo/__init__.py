@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`restock demo`: a flash sale on a broker inside this process, run by the real program."""
