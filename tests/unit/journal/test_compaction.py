@@ -326,7 +326,8 @@ def test_sources_stay_until_the_new_base_is_durable(directory: Path) -> None:
     journal, _ = open_journal(directory)
     append_all(journal, numbers(0, 100))
     old = commit(journal)
-    journal.durable()
+    for _ in range(3):  # without a new marker nothing may go
+        journal.durable()
     new = journal.sync()
     assert Marker.decode(new, 3).base is not None
 

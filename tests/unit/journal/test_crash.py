@@ -142,12 +142,18 @@ def test_a_power_loss_at_any_point_loses_nothing_that_a_marker_names(
             patch.setattr(os, name, disk.sync)
         journal, _ = open_journal(directory)
         journal._crash_point = lose_power
-        for count in range(60):
-            journal.append(record(count))
-            if count % 3 == 2:
-                given.append((count + 1, journal.sync()))
+        for count in range(1, 91):
+            journal.append(record(count - 1))
+            if count % 3 == 1:
+                continue
+            if count % 3 == 2 or count % 4:  # at times what was synced is only then known to count
+                given.append((count, journal.sync()))
                 lose_power("returned")
                 del given[:-1]
+            journal.durable()
+            if count % 2 == 0:  # a marker that may differ by an adopted base alone
                 journal.durable()
+                given.append((count, journal.sync()))
+                lose_power("returned")
 
     assert {*RUNNING} - {"committed"} == visited

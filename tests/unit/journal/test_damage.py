@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damage to stored bytes is an error, never another state."""
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+import msgspec
 import pytest
 from typing_extensions import override
 
-from journal import JournalCorrupt, JournalError, JournalMissing, JournalVersion
+from journal import (
+    JournalCorrupt,
+    JournalError,
+    JournalFailed,
+    JournalMissing,
+    JournalVersion,
+    Limits,
+)
 from journal.marker import Marker
 from journal.resume import fold
+from journal.segment import SegmentWriter
 from tests.support.journals import InlineHelper, Lines, append_all, contents, open_journal
 
-RECORDS = [b"%d" % number for number in range(40)] + [b"", b"\0\0\0\0\0\0\0\0", b"end"]
+RECORDS = [b"%d" % number for number in range(20)] + [b"", b"\0\0\0\0\0\0\0\0", b"end"]
 
 
 @dataclass(frozen=True)
@@ -37,17 +48,17 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     directory = tmp_path_factory.mktemp("pristine") / "0003"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("journal.compaction.subprocess.Popen", InlineHelper)
-        journal, _ = open_journal(directory)
-        append_all(journal, RECORDS[:30])
+        journal, _ = open_journal(directory, limits=Limits(compact_bytes=100))
+        append_all(journal, RECORDS[:12])
         journal.sync()
         journal.durable()
         journal.durable()
-        append_all(journal, RECORDS[30:35])
+        append_all(journal, RECORDS[12:16])
         marker = journal.sync()
         journal.durable()
         journal.close()
     journal, _ = open_journal(directory, marker, "second")
-    append_all(journal, RECORDS[35:])
+    append_all(journal, RECORDS[16:])
     marker = journal.sync()
     journal.close()
     return Stored(directory, marker)
@@ -199,6 +210,91 @@ def test_an_older_content_of_the_same_length_is_refused(directory: Path, tmp_pat
 
     with pytest.raises(JournalCorrupt, match="not the one that the marker names"):
         open_journal(directory, markers[1], "second")
+
+
+def test_a_base_must_be_the_one_that_the_marker_names(stored: Stored) -> None:
+    """A sound base of the right length is refused when the marker promises another content."""
+    base = stored.names.files()[0]
+    for changed in (
+        msgspec.structs.replace(base, checksum=base.checksum ^ 1),
+        msgspec.structs.replace(base, frames=base.frames + 1),
+    ):
+        marker = msgspec.structs.replace(stored.names, base=changed).encode()
+        with pytest.raises(JournalCorrupt, match="not the one that the marker names"):
+            open_journal(stored.directory, marker, "third")
+
+
+def test_a_base_must_end_with_its_footer(stored: Stored) -> None:
+    """A base without a footer is incomplete even where the marker says that it ends there."""
+    base = stored.names.files()[0]
+    file = stored.directory / base.name
+    with file.open("r+b") as stream:
+        stream.truncate(base.length - 32)
+    shorter = msgspec.structs.replace(base, length=base.length - 32)
+    marker = msgspec.structs.replace(stored.names, base=shorter).encode()
+
+    with pytest.raises(JournalCorrupt):
+        open_journal(stored.directory, marker, "third")
+
+
+def test_a_file_of_another_slot_is_refused(directory: Path) -> None:
+    """A segment of another slot does not pass for this one's, whatever the marker says."""
+    directory.mkdir(parents=True)
+    segment = SegmentWriter(directory, "segment-first-1.journal", 4)
+    segment.append(b"one")
+    segment.sync()
+    segment.close()
+
+    with pytest.raises(JournalVersion, match="has slot 4, but 3 is needed"):
+        open_journal(directory, Marker(3, None, (segment.entry(),)).encode(), "second")
+
+
+def test_a_segment_is_no_base(stored: Stored) -> None:
+    """A file of one kind does not pass for the other."""
+    names = stored.names
+    marker = Marker(3, names.segments[0]).encode()
+
+    with pytest.raises(JournalCorrupt, match="belongs to another file"):
+        open_journal(stored.directory, marker, "third")
+
+
+def test_what_is_no_file_cannot_be_read(stored: Stored) -> None:
+    """A folder in the place of a file is a failure that names it."""
+    file = stored.directory / stored.names.files()[1].name
+    file.unlink()
+    file.mkdir()
+
+    with pytest.raises(JournalFailed, match=rf"cannot open .*{file.name}"):
+        open_journal(stored.directory, stored.marker, "third")
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("pathlib.Path.iterdir", "cannot list"),
+        ("pathlib.Path.stat", "cannot look at"),
+        ("journal.resume.os.fsync", "cannot cut the end of"),
+        ("journal.resume.sync_directory", "cannot delete leftovers in"),
+    ],
+)
+def test_a_resume_that_the_system_refuses_says_at_what(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, step: str, message: str
+) -> None:
+    """Each step of a resume that fails is named, and the resume can be repeated."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with (stored.directory / stored.names.segments[-1].name).open("ab") as stream:
+        stream.write(b"tail")
+    (stored.directory / "base-first-99.journal.tmp").write_bytes(b"")
+    with monkeypatch.context() as patch:
+        patch.setattr("journal.journal.make_directory", lambda _: None)
+        patch.setattr(step, refuse)
+        with pytest.raises(JournalFailed, match=message):
+            open_journal(stored.directory, stored.marker, "third")
+
+    assert RECORDS == open_journal(stored.directory, stored.marker, "third")[1].lines
 
 
 def test_a_newer_file_format_is_refused(stored: Stored) -> None:

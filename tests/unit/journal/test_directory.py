@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The state directory: one user, one identity, and the fact that it once counted."""
 
+import errno
 import json
 import os
 import subprocess
@@ -149,6 +150,33 @@ def test_a_directory_that_nobody_opened_has_no_identity(tmp_path: Path) -> None:
     """Reading the identity of any folder fails by name."""
     with pytest.raises(JournalMissing):
         StateDirectory.read_identity(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("lock", "cannot open"), ("identity.json", "cannot read")]
+)
+def test_a_folder_in_the_place_of_a_file_is_refused(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    """What is not a file is named."""
+    (tmp_path / name).mkdir()
+
+    with pytest.raises(JournalFailed, match=message):
+        open_directory(tmp_path)
+
+
+def test_a_file_system_without_locks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a lock two runs could write to one state, so there is no run."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+    with pytest.raises(JournalFailed, match=r"cannot lock .*No locks available"):
+        open_directory(tmp_path)
 
 
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:

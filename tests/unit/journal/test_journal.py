@@ -3,7 +3,6 @@
 
 import errno
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,10 +103,9 @@ def test_a_marker_of_another_slot_is_refused(directory: Path) -> None:
     """A slot cannot be resumed from another slot's marker."""
     journal, _ = open_journal(directory)
     journal.append(b"one")
-    token = "second"
 
     with pytest.raises(JournalVersion, match="has slot 3, but 4 is needed"):
-        Journal.open(directory, 4, journal.sync(), Lines(), token=token, factory="m:f")
+        Journal.open(directory, 4, journal.sync(), Lines(), token="b", factory="m:f")
 
 
 def test_a_marker_is_small(directory: Path) -> None:
@@ -195,11 +193,7 @@ def test_after_a_failed_write_or_sync_nothing_is_promised(
         journal.append(b"one")
         with pytest.raises(JournalFailed, match=r"No space left.*check free space"):
             journal.sync()
-    calls: list[Callable[[], object]] = [
-        journal.sync,
-        journal.durable,
-        lambda: journal.append(b"two"),
-    ]
+    calls = (journal.sync, journal.durable, lambda: journal.append(b"two"))
     for call in calls:
         with pytest.raises(JournalError, match="takes nothing more"):
             call()
@@ -215,6 +209,20 @@ def test_a_journal_that_cannot_create_a_file_says_so(directory: Path) -> None:
         journal.append(b"one")
     with pytest.raises(JournalError, match="takes nothing more"):
         journal.sync()
+
+
+def test_a_record_that_is_too_long_changes_nothing(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record beyond the format's limit is refused, and the journal goes on without it."""
+    monkeypatch.setattr("journal.frames._MAX_PAYLOAD", 10)
+    journal, _ = open_journal(directory)
+    journal.append(b"x" * 10)
+    with pytest.raises(JournalError, match="a record of 11 bytes is too long: at most 10 fit"):
+        journal.append(b"x" * 11)
+    journal.append(b"y")
+
+    assert [b"x" * 10, b"y"] == open_journal(directory, journal.sync(), "second")[1].lines
 
 
 def test_a_closed_journal_takes_nothing(directory: Path) -> None:
@@ -258,10 +266,9 @@ def test_a_record_that_cannot_be_applied_names_its_place(directory: Path) -> Non
     journal.sync()
     before = contents(directory)
     picky: Foldable = Picky()
-    token = "second"
 
     with pytest.raises(ValueError, match="what is b'one'") as caught:
-        Journal.open(directory, 3, marker, picky, token=token, factory="m:f")
+        Journal.open(directory, 3, marker, picky, token="b", factory="m:f")
 
     assert any("segment-first-1.journal at byte" in note for note in caught.value.__notes__)
     assert before == contents(directory)
