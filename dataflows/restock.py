@@ -74,9 +74,9 @@ def __getattr__(name: str) -> Dataflow:
     if name != "flow":
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)
-    (offer,) = entry_points(group="restock.flows", name="restock")
-    flow = offer.load()()
-    if not isinstance(flow, Dataflow):
-        message = f"{offer.value} gave no Dataflow"
-        raise TypeError(message)
-    return flow
+    for offer in entry_points(group="restock.flows", name="restock"):
+        flow = offer.load()()
+        if isinstance(flow, Dataflow):
+            return flow
+    message = "the program restock is not installed here: install the package, not only its files"
+    raise AttributeError(message)

@@ -5,6 +5,7 @@ What names a person or opens a door is masked before it is written, whichever co
 Nothing is logged per event above the level ``debug``.
 """
 
+import logging
 from collections.abc import Mapping, MutableMapping
 from typing import TextIO
 
@@ -35,14 +36,24 @@ def configure_logging(
     """
     terminal = stream.isatty()
     people = settings.format == "console" or (settings.format == "auto" and terminal)
+    before: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _mask,
+    ]
+    renderers = _renderers(people=people, colors=terminal and not environment.get("NO_COLOR"))
+    # The connectors and what they use log by Python's own logging: the same lines for all.
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.level.upper(), force=True)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _mask,
-            *_renderers(people=people, colors=terminal and not environment.get("NO_COLOR")),
-        ],
+        processors=[*before, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,

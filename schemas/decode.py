@@ -12,13 +12,11 @@ the same result; whatever they do not accept is decided by the third:
 A property test holds the tiers to the same results for generated and damaged records.
 """
 
-import re
 from functools import lru_cache
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 import orjson
-from msgspec import Meta, Struct
 
 from schemas.errors import DeadLetterReason, InvalidRecord
 from schemas.events import (
@@ -29,76 +27,31 @@ from schemas.events import (
     SubscribeEvent,
     UnsubscribeEvent,
 )
-from schemas.fields import MAX_INTEGER
+from schemas.fields import CONTROL_CHARACTER
 from schemas.identifiers import person_identifiers
 from schemas.parsing import MAX_DEPTH
 from schemas.records import Inventory, ProductFields, Subscribe, Subscription, Unsubscribe
 from schemas.timestamps import parse_timestamp
 from schemas.validation import validate_record
+from schemas.wire import WireInventory, WireProduct, WireSubscription
 
 __all__ = ["MAX_AHEAD", "decode_inventory", "decode_subscription"]
 
 MAX_AHEAD: Final = 600_000
 """How far, in milliseconds, a record may be dated after its arrival."""
 
-_Text = Annotated[str, Meta(min_length=1)]
-_Identifier = Annotated[str, Meta(min_length=1, max_length=255)]
-_Integer = Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
-_Channel = Literal["EMAIL", "SMS", "PUSH", "WHATSAPP"]
-
-
-class _WireProduct(Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    product_id: _Text | None = None
-    title: _Text | None = None
-    variant_title: _Text | None = None
-    url: _Text | None = None
-    image_url: _Text | None = None
-    currency: _Text | None = None
-    price: _Text | int | float | None = None
-
-
-class _WireInventory(Struct, forbid_unknown_fields=True, gc=False):
-    variant_id: _Identifier
-    quantity: _Integer | None
-    occurred_at: str | int
-    location_id: _Identifier | None = None
-    sequence: _Integer | None = None
-    policy: Literal["deny", "continue"] | None = None
-    available: bool | None = None
-    published: bool | None = None
-    product: _WireProduct | None = None
-    event_id: _Text | None = None
-    source: _Text | None = None
-
-
-class _WireSubscription(Struct, forbid_unknown_fields=True, gc=False):
-    type: Literal["subscribe", "unsubscribe"]
-    variant_id: _Identifier
-    occurred_at: str | int
-    profile: Profile
-    channels: Annotated[tuple[_Channel, ...], Meta(min_length=1)] | None = None
-    priority: Annotated[int, Meta(ge=0, le=9)] | None = None
-    expires_at: str | int | None = None
-    consent: tuple[_Channel, ...] | None = None
-    locale: _Text | None = None
-    market: _Text | None = None
-    product: _WireProduct | None = None
-    event_id: _Text | None = None
-
-
-_Wire = TypeVar("_Wire", _WireInventory, _WireSubscription)
+_Wire = TypeVar("_Wire", WireInventory, WireSubscription)
 
 _DEFAULT_CHANNELS: Final = ("EMAIL",)
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 _UNSUBSCRIBE_FIELDS: Final = ("type", "variant_id", "profile", "occurred_at")
 _NESTED: Final = {
     "profile": Profile.__struct_fields__,
-    "product": _WireProduct.__struct_fields__,
+    "product": WireProduct.__struct_fields__,
 }
 _SIXTY_FOUR_BITS: Final = 2**63
 
-_read_inventory: Final = msgspec.json.Decoder(_WireInventory).decode
-_read_subscription: Final = msgspec.json.Decoder(_WireSubscription).decode
+_read_inventory: Final = msgspec.json.Decoder(WireInventory).decode
+_read_subscription: Final = msgspec.json.Decoder(WireSubscription).decode
 
 
 class _Undecided(ValueError):  # noqa: N818 - a turn in the road, not a failure
@@ -121,7 +74,7 @@ def decode_inventory(value: bytes, arrival: int) -> StockEvent:
     except ValueError:
         pass
     try:
-        return _stock_event(_convert(value, _WireInventory), arrival)
+        return _stock_event(_convert(value, WireInventory), arrival)
     except ValueError:
         return _contract_inventory(value, arrival)
 
@@ -142,7 +95,7 @@ def decode_subscription(value: bytes, arrival: int) -> SubscribeEvent | Unsubscr
     except ValueError:
         pass
     try:
-        return _subscription_event(_convert(value, _WireSubscription), arrival)
+        return _subscription_event(_convert(value, WireSubscription), arrival)
     except ValueError:
         return _contract_subscription(value, arrival)
 
@@ -155,7 +108,7 @@ def _convert(value: bytes, kind: type[_Wire]) -> _Wire:
     if not isinstance(record, dict):
         raise _Undecided
     names = kind.__struct_fields__
-    if kind is _WireSubscription and record.get("type") == "unsubscribe":
+    if kind is WireSubscription and record.get("type") == "unsubscribe":
         names = _UNSUBSCRIBE_FIELDS
     known = {name: record[name] for name in names if name in record}
     for field, members in _NESTED.items():
@@ -165,7 +118,7 @@ def _convert(value: bytes, kind: type[_Wire]) -> _Wire:
     return msgspec.convert(known, kind)
 
 
-def _stock_event(wire: _WireInventory, arrival: int) -> StockEvent:
+def _stock_event(wire: WireInventory, arrival: int) -> StockEvent:
     occurred_at = parse_timestamp(wire.occurred_at)
     if occurred_at > arrival:
         occurred_at = _clamped(occurred_at, arrival)
@@ -186,7 +139,7 @@ def _stock_event(wire: _WireInventory, arrival: int) -> StockEvent:
     )
 
 
-def _subscription_event(wire: _WireSubscription, arrival: int) -> SubscribeEvent | UnsubscribeEvent:
+def _subscription_event(wire: WireSubscription, arrival: int) -> SubscribeEvent | UnsubscribeEvent:
     occurred_at = parse_timestamp(wire.occurred_at)
     if occurred_at > arrival:
         occurred_at = _clamped(occurred_at, arrival)
@@ -199,6 +152,7 @@ def _subscription_event(wire: _WireSubscription, arrival: int) -> SubscribeEvent
     )
     if not identifiers:
         raise _Undecided
+    product = _product(wire.product)
     if wire.type == "unsubscribe":
         return UnsubscribeEvent(variant_id, occurred_at, identifiers)
     return SubscribeEvent(
@@ -212,7 +166,7 @@ def _subscription_event(wire: _WireSubscription, arrival: int) -> SubscribeEvent
         _channels(wire.consent) if wire.consent else (),
         wire.locale,
         wire.market,
-        _product(wire.product),
+        product,
     )
 
 
@@ -223,15 +177,16 @@ def _clamped(occurred_at: int, arrival: int) -> int:
 
 
 def _check_identifier(identifier: str) -> None:
-    if _CONTROL.search(identifier):
+    if CONTROL_CHARACTER.search(identifier):
         raise _Undecided
 
 
-def _product(wire: _WireProduct | None) -> Product | None:
+def _product(wire: WireProduct | None) -> Product | None:
     if wire is None:
         return None
     price = wire.price
-    # What orjson shows as such a float may have been an integer, to be carried as it is.
+    # msgspec reads integers beyond double range, and what orjson shows as so large a float may
+    # have been an integer, to be carried as it is.
     if isinstance(price, int | float) and not -_SIXTY_FOUR_BITS < price < _SIXTY_FOUR_BITS:
         raise _Undecided
     product: Product = msgspec.to_builtins(wire)

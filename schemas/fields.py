@@ -22,17 +22,21 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from schemas.errors import DeadLetterReason
+from schemas.identifiers import normalise_email, normalise_phone_number
 from schemas.timestamps import MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, parse_timestamp
 
 __all__ = [
+    "CONTROL_CHARACTER",
     "MAX_INTEGER",
     "Channel",
     "Channels",
     "Count",
+    "EmailAddress",
     "Identifier",
     "Integer",
     "NullMeans",
     "Ordinal",
+    "PhoneNumber",
     "Price",
     "Priority",
     "Sum",
@@ -44,7 +48,8 @@ __all__ = [
 MAX_INTEGER: Final = 2**53 - 1
 """Integers lie within plus and minus this, so that every JSON reader agrees on them."""
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+CONTROL_CHARACTER: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""Any character of category Cc."""
 
 
 def invalid(reason: DeadLetterReason, detail: str) -> PydanticCustomError:
@@ -96,9 +101,18 @@ def _timestamp(value: object) -> int:
 
 
 def _without_control_characters(value: str) -> str:
-    if _CONTROL.search(value):
+    if CONTROL_CHARACTER.search(value):
         raise invalid(DeadLetterReason.INVALID_VALUE, "has a control character")
     return value
+
+
+def _identifying(normalise: Callable[[str], str]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not normalise(value):
+            raise invalid(DeadLetterReason.OUT_OF_RANGE, "nothing is left after normalisation")
+        return value
+
+    return check
 
 
 def _price(value: object) -> object:
@@ -120,12 +134,26 @@ def _without_duplicates(values: list[Any]) -> list[Any]:
 Text = Annotated[str, Field(min_length=1)]
 """Any string but the empty one."""
 
+EmailAddress = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"pattern": r"[^\t-\r ]"}),
+    AfterValidator(_identifying(normalise_email)),
+]
+"""Text of which normalisation leaves something; kept as given."""
+
+PhoneNumber = Annotated[
+    str,
+    Field(min_length=1, json_schema_extra={"pattern": "[+0-9]"}),
+    AfterValidator(_identifying(normalise_phone_number)),
+]
+"""Text of which normalisation leaves something; kept as given."""
+
 Identifier = Annotated[
     str,
     Field(
         min_length=1,
         max_length=255,
-        json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"},
+        json_schema_extra={"not": {"pattern": r"[\u0000-\u001f\u007f-\u009f]"}},
     ),
     AfterValidator(_without_control_characters),
 ]

@@ -41,8 +41,7 @@ def person_identifiers(
         order; empty when none is.
 
     Raises:
-        ValueError: nothing is left of an email address or a phone number. The second argument is
-            the field's name.
+        ValueError: nothing is left of an email address or a phone number.
     """
     found = []
     if id is not None:
@@ -50,13 +49,13 @@ def person_identifiers(
     if external_id is not None:
         found.append("external:" + external_id)
     if email is not None:
-        found.append("email:" + _not_empty(normalise_email(email), "email"))
+        found.append("email:" + _not_empty(normalise_email(email)))
     if phone_number is not None:
-        found.append("phone:" + _not_empty(normalise_phone_number(phone_number), "phone_number"))
+        found.append("phone:" + _not_empty(normalise_phone_number(phone_number)))
     return tuple(found)
 
 
-def _not_empty(normalised: str, field: str) -> str:
+def _not_empty(normalised: str) -> str:
     if not normalised:
-        raise ValueError("nothing is left of it after normalisation", field)
+        raise ValueError("nothing is left after normalisation")
     return normalised

@@ -15,10 +15,12 @@ from schemas.fields import (
     Channel,
     Channels,
     Count,
+    EmailAddress,
     Identifier,
     Integer,
     NullMeans,
     Ordinal,
+    PhoneNumber,
     Price,
     Priority,
     Sum,
@@ -76,17 +78,12 @@ class ProfileFields(Record):
 
     id: Text | None = None
     external_id: Text | None = None
-    email: Text | None = Field(default=None, json_schema_extra={"pattern": r"[^\t-\r ]"})
-    phone_number: Text | None = Field(default=None, json_schema_extra={"pattern": "[+0-9]"})
+    email: EmailAddress | None = None
+    phone_number: PhoneNumber | None = None
 
     @model_validator(mode="after")
     def _has_identifiers(self) -> Self:
-        try:
-            found = self.identifiers()
-        except ValueError as error:
-            message, field = error.args
-            raise invalid(DeadLetterReason.OUT_OF_RANGE, f"{field}: {message}") from error
-        if not found:
+        if not self.identifiers():
             names = ", ".join(type(self).model_fields)
             raise invalid(DeadLetterReason.MISSING_FIELD, f"needs at least one of {names}")
         return self

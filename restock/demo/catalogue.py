@@ -18,7 +18,7 @@ from typing import Any
 from restock.demo import feed
 from restock.demo.feed import InventoryRecord, ProductVariant
 
-__all__ = ["Course", "Item", "load_items"]
+__all__ = ["Course", "Item", "labels", "load_items"]
 
 Course = str
 """How the sale of an item goes: ``drop``, ``threshold``, ``flapping``, ``scarce``, ``everyone``."""

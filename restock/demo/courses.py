@@ -35,7 +35,7 @@ def sell_out(random: Random) -> list[Figure]:
     levels = [quantity * 2 // 3, quantity // 3, random.randrange(1, 6)]
     figures = [Figure(0.0, quantity)]
     figures += [Figure(at, level) for at, level in zip(falls, levels, strict=True)]
-    return [*figures, Figure(random.uniform(1.7, 2.0), 0)]
+    return [*figures, Figure(random.uniform(1.7, 2.0), 0, "sold out")]
 
 
 def restocks(course: str, waiting: int, number: int) -> list[Figure]:
@@ -58,21 +58,21 @@ def _drop(waiting: int, later: float) -> list[Figure]:
         Figure(8.0 + later, _units(waiting, 0.3, 5)),
         Figure(9.2 + later, _units(waiting, 0.2, 5)),
         Figure(11.4 + later, 0),
-        Figure(13.0 + later, _units(waiting, 0.45, 5)),
+        Figure(13.0 + later, _units(waiting, 0.3, 5)),
     ]
 
 
 def _threshold(waiting: int, later: float) -> list[Figure]:
     return [
-        Figure(9.0 + later, 6, "6 are back, but its rule says from 10: nobody is told yet"),
+        Figure(9.0 + later, 6, "6 back, its rule says from 10: nobody is told"),
         Figure(10.6 + later, max(10, _units(waiting, 0.4, 4))),
     ]
 
 
 def _flapping(waiting: int, later: float) -> list[Figure]:
     return [
-        Figure(8.6 + later, 2, "2 turned up ..."),
-        Figure(9.1 + later, 0, "... and are gone within its 1 s of patience: nobody was bothered"),
+        Figure(8.6 + later, 2, "2 turn up ..."),
+        Figure(9.1 + later, 0, "... gone before its rule trusts them: nobody is told"),
         Figure(11.2 + later, _units(waiting, 0.4, 3)),
     ]
 

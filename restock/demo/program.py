@@ -5,17 +5,27 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from restock.demo import leash
 from restock.demo.errors import ProgramDied
 
-__all__ = ["Program"]
+__all__ = ["Program", "run_command"]
 
 _STOP_SECONDS: Final = 20.0
 _LAST_LINES: Final = 12
+
+
+def run_command(configuration: Path) -> tuple[str, ...]:
+    """Return the command that starts `restock run` of this installation.
+
+    Args:
+        configuration: The path of its ``restock.toml``.
+    """
+    return (sys.executable, "-m", "restock", "run", "--config", str(configuration))
 
 
 class Program:
@@ -23,24 +33,17 @@ class Program:
 
     Args:
         directory: A directory of its own: its working directory, and where its output goes.
-        configuration: The path of its ``restock.toml``.
+        command: The program's path and its arguments.
         environment: The environment's variables; those of restock itself are left out, so that the
             demo is the same everywhere.
     """
 
     def __init__(
-        self, directory: Path, configuration: Path, environment: Mapping[str, str]
+        self, directory: Path, command: Sequence[str], environment: Mapping[str, str]
     ) -> None:
         self._directory = directory
         self._output = directory / "restock-run.log"
-        self._command = (
-            sys.executable,
-            "-m",
-            "restock",
-            "run",
-            "--config",
-            str(configuration),
-        )
+        self._command = (sys.executable, "-I", leash.__file__, str(os.getpid()), *command)
         self._environment = {
             name: value for name, value in environment.items() if not name.startswith("RESTOCK_")
         }

@@ -196,7 +196,7 @@ def _broken_records(variant_id: str, clock: _Clock) -> list[Cue]:
     ]
 
 
-_ASIDE: Final = "a record that makes no sense arrives; it goes to the dead letters, nothing stops"
+_ASIDE: Final = "a record that makes no sense goes to the dead letters"
 
 
 def _record_cue(

@@ -214,4 +214,4 @@ def _logged(message: Message) -> tuple[str, LoggedRecord]:
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     key, value = message.key() or b"", message.value()
     timestamp = message.timestamp()[1]
-    return str(topic), LoggedRecord(partition or 0, offset or 0, timestamp, key, value)  # type: ignore[arg-type]
+    return str(topic), LoggedRecord(partition or 0, offset or 0, timestamp, key, value)

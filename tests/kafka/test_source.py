@@ -4,16 +4,18 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import NoneType
 from typing import Any
 
 import pytest
 from bytewax.inputs import AbortExecution
+from confluent_kafka import KafkaError, Message
 
 from connectors.errors import BrokerUnreachable, ConsumerFailed, OffsetsLost, TopicMissing
 from connectors.failure import Failure
 from connectors.kafka.offsets import StartFrom
 from connectors.kafka.records import Partition, RawBatch
-from connectors.kafka.settings import Option
+from connectors.kafka.resume import record_error
 from connectors.kafka.source import KafkaSource, Offsets
 from restock.embedded_broker import ApiKey, EmbeddedBroker
 from tests.support.brokers import CreateTopic
@@ -27,19 +29,18 @@ from tests.support.kafka import (
     values,
 )
 
-TOPIC_AUTHORIZATION_FAILED = 29
+GROUP_AUTHORIZATION_FAILED = 30
 
 
 @contextmanager
 def opened(
     bootstrap_servers: str,
     topics: list[str],
-    options: dict[str, Option] | None = None,
     **arguments: Any,  # noqa: ANN401 - KafkaSource's own
 ) -> Iterator[KafkaSource]:
     """A source that is closed in the end."""
     arguments.setdefault("stop", threading.Event())
-    settings = settings_for(bootstrap_servers, topics[0], options=options or {})
+    settings = settings_for(bootstrap_servers, topics[0])
     source = KafkaSource(settings, topics, **arguments)
     try:
         yield source
@@ -139,9 +140,7 @@ def test_a_snapshot_does_not_change_afterwards(
 def test_every_epoch_is_opened_even_when_nothing_comes(
     bootstrap_servers: str, create_topic: CreateTopic
 ) -> None:
-    """The first batch and the first after each snapshot say so; the others of an idle topic are
-    not there at all.
-    """
+    """The first batch and the first after each snapshot say so; an idle topic gives no others."""
     topic = create_topic("idle", partitions=1)
     with opened(bootstrap_servers, [topic]) as source:
         part = source_part(source)
@@ -330,22 +329,42 @@ def test_transient_errors_are_ridden_out() -> None:
     assert [b"%d" % number for number in range(50)] == values(messages)
 
 
-def test_a_refused_topic_ends_the_run_through_the_failure() -> None:
+def test_an_error_ends_the_run_through_the_failure() -> None:
     """With a failure to leave the error in, Bytewax only sees an abort, which it takes calmly."""
     failure = Failure()
     with EmbeddedBroker() as broker:
         broker.create_topic("t", 1)
-        options = {"topic.metadata.refresh.interval.ms": 50}
-        with opened(broker.bootstrap_servers, ["t"], options, failure=failure) as source:
-            part = source_part(source)
-            broker.topic_error("t", TOPIC_AUTHORIZATION_FAILED)
+        produce(broker.bootstrap_servers, "t", numbered(0, 10))
+        with opened(broker.bootstrap_servers, ["t"], failure=failure) as source:
+            part = source_part(source, {("t", 0): 1})
+            broker.delete_records("t", 0, 4)
             with pytest.raises(AbortExecution):
-                take(part, 1)
+                take(part, 100)
             with pytest.raises(AbortExecution):
                 part.next_batch()
 
-    assert isinstance(failure.error, ConsumerFailed)
-    assert "t [0]" in str(failure.error)
+    assert isinstance(failure.error, OffsetsLost)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, ConsumerFailed),
+        (KafkaError.SASL_AUTHENTICATION_FAILED, ConsumerFailed),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, TopicMissing),
+        (KafkaError._PARTITION_EOF, NoneType),
+        (KafkaError._TRANSPORT, NoneType),
+        (KafkaError.NOT_LEADER_FOR_PARTITION, NoneType),
+    ],
+)
+def test_errors_in_the_place_of_records(code: int, expected: type[object]) -> None:
+    """What does not pass by itself ends the run and names the place; the rest is skipped."""
+    error = KafkaError(code)
+    message = Message(topic="t", partition=3, offset=5, error=error)
+    result = record_error(message, error, settings_for("127.0.0.1:1", "nobody"))
+
+    assert expected is type(result)
+    assert result is None or "topic t [3]" in str(result)
 
 
 def test_a_failed_build_ends_the_run_through_the_failure(bootstrap_servers: str) -> None:
@@ -373,13 +392,13 @@ def test_group_commit_errors_are_not_fatal() -> None:
     with EmbeddedBroker() as broker:
         broker.create_topic("t", 1)
         produce(broker.bootstrap_servers, "t", numbered(0, 4))
-        broker.push_request_errors(ApiKey.OFFSET_COMMIT, [TOPIC_AUTHORIZATION_FAILED])
+        broker.push_request_errors(ApiKey.OFFSET_COMMIT, [GROUP_AUTHORIZATION_FAILED])
         with opened(broker.bootstrap_servers, ["t"]) as source:
             part = source_part(source)
             take(part, 4)
             part.snapshot()
             part.next_batch()
-            until(lambda: not part.next_batch() and not part._commits_in_flight)  # type: ignore[attr-defined]
+            until(lambda: not part.next_batch() and not part._progress._in_flight)  # type: ignore[attr-defined]
             part.snapshot()
             part.next_batch()
             until(

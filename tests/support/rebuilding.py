@@ -44,9 +44,13 @@ class RandomRebuild:
             rebuilt.load(iter(self._base))
         for record in self._records:
             rebuilt.apply_record(record)
-        expected, got = list(slot.dump()), list(rebuilt.dump())
-        if expected != got:
-            raise DisagreementError(f"dump of the rebuilt slot: expected {expected}, got {got}")
+        _compare_dumps(slot, rebuilt)
         if self._chance.random() < 0.4:
-            self._base, self._records = expected, []
+            self._base, self._records = list(slot.dump()), []
         return rebuilt if self._chance.random() < 0.8 else slot
+
+
+def _compare_dumps(slot: Slot, rebuilt: Slot) -> None:
+    expected, got = list(slot.dump()), list(rebuilt.dump())
+    if expected != got:
+        raise DisagreementError(f"dump of the rebuilt slot: expected {expected}, got {got}")

@@ -8,12 +8,18 @@ and bytes that no JSON writer produces all occur.
 import json
 from collections.abc import Mapping
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-__all__ = ["ARRIVAL", "inventory_texts", "subscription_texts"]
+__all__ = ["ARRIVAL", "STEADY", "inventory_texts", "subscription_texts"]
 
 ARRIVAL = 1_795_000_364_460
 """2026-11-18T11:12:44.460Z."""
+
+STEADY = settings(
+    derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+"""The same examples in every run, however busy the machine."""
 
 Texts = st.SearchStrategy[bytes]
 _Members = Mapping[str, Texts]

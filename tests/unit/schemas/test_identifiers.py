@@ -58,6 +58,5 @@ def test_phone_number(phone_number: str, expected: str) -> None:
 @pytest.mark.parametrize("field", ["email", "phone_number"])
 def test_nothing_left(field: str) -> None:
     """An address or a number of which nothing is left identifies nobody."""
-    with pytest.raises(ValueError, match="nothing is left") as raised:
+    with pytest.raises(ValueError, match="nothing is left"):
         person_identifiers(id="P1", **{field: " \t "})
-    assert field == raised.value.args[1]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The topic registry."""
 
-from collections.abc import MutableMapping
 from typing import cast
 
 import pytest
@@ -47,4 +46,4 @@ def test_kept_for_ever(role: str) -> None:
 def test_registry_is_read_only() -> None:
     """Nobody changes the registry in passing."""
     with pytest.raises(TypeError):
-        cast("MutableMapping[str, TopicSpec]", TOPICS)["inventory"] = TOPICS["orders"]
+        cast("dict[str, TopicSpec]", TOPICS)["inventory"] = TOPICS["orders"]

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`restock config`: what is in force, where it came from, and no secrets."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from restock.cli import main
+from restock.log_setup import MASK, looks_secret
+
+FILE = """
+[kafka]
+bootstrap_servers = "kafka-1:9092"
+[kafka.options]
+"sasl.username" = "me"
+"sasl.password" = "hunter2"
+"ssl.key.pem" = "hunter2"
+"ssl.key.location" = "/keys/mine"
+[policy]
+per_unit = 5
+wait = "10m"
+[[policy.override]]
+variants = ["A*"]
+"""
+
+
+@pytest.fixture
+def file(own_directory: Path) -> Path:
+    """A restock.toml in the working directory."""
+    path = own_directory / "restock.toml"
+    path.write_text(FILE, encoding="utf-8")
+    return path
+
+
+def test_show_tells_values_and_origins(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line is a setting as TOML and, behind it, where the value came from."""
+    assert file.exists()
+    monkeypatch.setenv("RESTOCK_STATE__SLOTS", "8")
+    assert main(["config", "show"]) == 0
+    shown = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert {
+        'kafka.bootstrap_servers = "kafka-1:9092" # restock.toml',
+        "state.slots = 8 # RESTOCK_STATE__SLOTS",
+        'topics.orders = "restock.orders" # default',
+        "policy.per_unit = 5 # restock.toml",
+        "policy.safety_stock = 0 # default",
+        'policy.override = [{ variants = ["A*"] }] # restock.toml',
+    } <= shown
+
+
+def test_what_is_shown_is_toml(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The output can be read as a configuration file."""
+    assert file.exists()
+    assert main(["config", "show"]) == 0
+    shown = tomllib.loads(capsys.readouterr().out)
+    assert shown["kafka"]["options"]["sasl.username"] == "me"
+    assert shown["policy"]["override"] == [{"variants": ["A*"]}]
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_secrets_are_masked(
+    file: Path,
+    flags: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No output form contains a secret, whichever layer it came from."""
+    assert file.exists()
+    monkeypatch.setenv("RESTOCK_KAFKA__OPTIONS__SSL_KEY_PASSWORD", "hunter2")
+    assert main(["config", "show", *flags]) == 0
+    shown = capsys.readouterr().out
+    assert "hunter2" not in shown
+    assert MASK in shown
+    assert "/keys/mine" in shown
+
+
+def test_errors_do_not_print_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A value that is refused is not repeated in the message."""
+    monkeypatch.setenv("RESTOCK_KAFKA__OPTIONS", '{"sasl.password": ["hunter2"]}')
+    assert main(["config", "show"]) == 2
+    shown = capsys.readouterr()
+    assert "hunter2" not in shown.err + shown.out
+    assert "sasl.password" in shown.err
+
+
+def test_show_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A program gets the settings as a tree and the origins by dotted path."""
+    assert file.exists()
+    assert main(["config", "show", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["settings"]["kafka"]["bootstrap_servers"] == "kafka-1:9092"
+    assert shown["origins"]["kafka.bootstrap_servers"] == "restock.toml"
+    assert shown["origins"]["state.slots"] == "default"
+
+
+def test_check_names_the_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Settings in order are confirmed together with the file they are from."""
+    assert main(["config", "check"]) == 0
+    assert capsys.readouterr().out == f"settings are in order ({file})\n"
+
+
+def test_check_refuses_a_wrong_policy(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The policy is checked with the rest, and the key's path is named."""
+    file.write_text("[[policy.override]]\nvariants = []\nper_unit = 1\n", encoding="utf-8")
+    assert main(["config", "check"]) == 2
+    assert "policy.override[0].wait" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("sasl.password", True),
+        ("ssl.key.pem", True),
+        ("sasl.oauthbearer.client.secret", True),
+        ("sasl.jaas.config", True),
+        ("api_token", True),
+        ("ssl.key.location", False),
+        ("sasl.oauthbearer.token.endpoint.url", False),
+        ("sasl.username", False),
+    ],
+)
+def test_names_that_look_secret(name: str, secret: bool) -> None:  # noqa: FBT001 - a case
+    """What looks like a secret counts as one; where a secret lies is none."""
+    assert secret == looks_secret(name)

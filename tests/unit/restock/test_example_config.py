@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The example file: in step with the settings, and true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from restock.example_config import EXAMPLE_FILE, example_config, main
+from restock.settings import Settings
+from restock.settings_layers import load_settings
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.drift
+def test_the_example_file_is_up_to_date() -> None:
+    """The committed file is what the settings model makes."""
+    assert example_config() == (ROOT / EXAMPLE_FILE).read_text(encoding="utf-8")
+
+
+def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
+    """Copied as it is, the example means the defaults."""
+    file = tmp_path / "restock.toml"
+    file.write_text(example_config(), encoding="utf-8")
+    loaded = load_settings(file, environment={}, directory=tmp_path)
+    assert Settings() == loaded.settings
+
+
+def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
+    """With every setting uncommented the file still loads, and states the defaults."""
+    text = re.sub(r"(?m)^# (?=\[\[|\S+ = )", "", example_config())
+    file = tmp_path / "restock.toml"
+    file.write_text(text, encoding="utf-8")
+    settings = load_settings(file, environment={}, directory=tmp_path).settings
+    defaults = Settings()
+    assert defaults.topics == settings.topics
+    assert defaults.state == settings.state
+    assert defaults.logging == settings.logging
+    assert defaults.policy_book().account == settings.policy_book().account
+    assert len(settings.policy_book().overrides) == 1
+    assert "SASL_SSL" == settings.kafka.options["security.protocol"]
+    assert defaults.kafka == settings.kafka.model_copy(update={"options": {}})
+
+
+def test_drift_is_reported_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--check`` fails on a stale file, writes nothing, and passes once the file is made anew."""
+    file = tmp_path / "example.toml"
+    file.write_text("stale", encoding="utf-8")
+    assert main(["--check", str(file)]) == 1
+    assert "out of date" in capsys.readouterr().err
+    assert file.read_text(encoding="utf-8") == "stale"
+    assert main([str(file)]) == 0
+    assert main(["--check", str(file)]) == 0
