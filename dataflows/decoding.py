@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
@@ -11,7 +12,9 @@ from connectors.kafka.records import Outgoing, RawBatch
 from dataflows.items import SlotBatch, slot_key
 from schemas.decode import decode_inventory, decode_subscription
 from schemas.errors import DeadLetterReason, InvalidRecord
-from schemas.events import Event
+
+if TYPE_CHECKING:
+    from schemas.events import Event
 
 __all__ = ["Decoder", "DecodingCounts", "slot_of"]
 
@@ -72,21 +75,31 @@ class Decoder:
 
     def __call__(self, batch: RawBatch) -> Iterable[tuple[str, SlotBatch | Outgoing]]:
         """The items for the keyed step, and for the sink."""
-        events: list[list[Event]] = [[] for _ in range(self._slots)]
+        slots, largest, inventory = self._slots, self._max_record_bytes, self._inventory
+        events: list[list[Event]] = [[] for _ in range(slots)]
         items: list[tuple[str, SlotBatch | Outgoing]] = []
+        event: Event
         self.counts.records += len(batch.messages)
         for message in batch.messages:
             value = message.value()
             if value is None:
                 self.counts.tombstones += 1
                 continue
+            kind, arrival = message.timestamp()
+            if kind == TIMESTAMP_NOT_AVAILABLE:
+                arrival = self._clock()
             try:
-                event = self._decode(message, value)
+                if len(value) > largest:
+                    raise self._too_large(value)
+                if message.topic() == inventory:
+                    event = decode_inventory(value, arrival)
+                else:
+                    event = decode_subscription(value, arrival)
             except InvalidRecord as error:
                 self.counts.dead_lettered += 1
                 items.append((_SINK_KEY, self._dead_letter(message, error)))
             else:
-                events[crc32(event.variant_id.encode()) % self._slots].append(event)
+                events[crc32(event.variant_id.encode()) % slots].append(event)
         if batch.opens_epoch:
             items.append((_SINK_KEY, self._tick))
         items += [
@@ -96,16 +109,6 @@ class Decoder:
         ]
         return items
 
-    def _decode(self, message: Message, value: bytes) -> Event:
-        kind, arrival = message.timestamp()
-        if kind == TIMESTAMP_NOT_AVAILABLE:
-            arrival = self._clock()
-        if len(value) > self._max_record_bytes:
-            raise InvalidRecord(
-                DeadLetterReason.TOO_LARGE,
-                "",
-                f"{len(value)} bytes; at most {self._max_record_bytes} are read",
-            )
-        if message.topic() == self._inventory:
-            return decode_inventory(value, arrival)
-        return decode_subscription(value, arrival)
+    def _too_large(self, value: bytes) -> InvalidRecord:
+        problem = f"{len(value)} bytes; at most {self._max_record_bytes} are read"
+        return InvalidRecord(DeadLetterReason.TOO_LARGE, "", problem)

@@ -129,7 +129,10 @@ def _build(
     )
     identify = {dead_letter_topic(topic): dead_letter_id for topic in inputs}
     sink = KafkaSink(
-        settings.kafka, {topics.notifications: _notification_id, **identify}, failure=failure
+        settings.kafka,
+        {topics.notifications: _notification_id, **identify},
+        origin=str(shard) if shard.count > 1 else None,
+        failure=failure,
     )
     decoder = Decoder(
         inventory=topics.inventory,

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _BIG_INTEGER = 1
+_DEFAULT_CHANNELS = ("EMAIL",)
 
 
 class _Packed(Struct, omit_defaults=True, gc=False, frozen=True):
@@ -34,7 +35,7 @@ class _Packed(Struct, omit_defaults=True, gc=False, frozen=True):
     x: str | None = None
     e: str | None = None
     p: str | None = None
-    c: tuple[str, ...] = ("EMAIL",)
+    c: tuple[str, ...] | None = None
     n: tuple[str, ...] = ()
     u: int | None = None
     l: str | None = None  # noqa: E741 - the wire name, never used as a variable
@@ -75,7 +76,7 @@ def pack(event: SubscribeEvent) -> bytes:
             profile.external_id,
             profile.email,
             profile.phone_number,
-            event.channels,
+            None if event.channels == _DEFAULT_CHANNELS else event.channels,
             event.consent,
             event.expires_at,
             event.locale,
@@ -93,7 +94,7 @@ def unpack(payload: bytes, variant_id: str, occurred_at: int, priority: int) -> 
         occurred_at,
         Profile(packed.i, packed.x, packed.e, packed.p),
         _identifiers(packed),
-        packed.c,
+        packed.c or _DEFAULT_CHANNELS,
         priority,
         packed.u,
         packed.n,

@@ -3,7 +3,8 @@
 
 Each chunk is MessagePack, ``[kind, content]``. Lines and index buckets are written as
 they lie in memory, so that millions of people are read back at the speed of copying.
-Variants are sorted by id: equal states give equal images.
+Variants are sorted by id, and those of which nothing is known are left out: equal states
+give equal images.
 """
 
 from collections.abc import Iterable, Iterator
@@ -76,6 +77,8 @@ def _groups(variants: dict[str, Variant]) -> Iterator[list[str]]:
     group: list[str] = []
     people = 0
     for variant_id in sorted(variants):
+        if variants[variant_id].is_blank():
+            continue
         group.append(variant_id)
         people += len(variants[variant_id].queue or ())
         if people >= _PEOPLE_A_CHUNK or len(group) >= _VARIANTS_A_CHUNK:
@@ -92,7 +95,7 @@ def _pack_variant(variant: Variant) -> tuple[object, ...]:
         packed = (
             _pack_lines(sorted(queue.lines.items())),
             _pack_lines(sorted(queue.parked.items())),
-            queue.parked_in if queue.parked else 0,
+            queue.parked_in if any(queue.parked.values()) else 0,
         )
     return variant.variant_id, pack_facts(variant.facts()), variant.told, packed
 

@@ -41,15 +41,16 @@ decode = Decoder(ext_hook=decode_extension).decode
 
 
 class RedoLog:
-    """Collects what has happened until the journal takes it."""
+    """Collects what has happened until the journal takes it.
+
+    Attributes:
+        stock: the variants whose stock is to be written before the epoch ends, in the
+            order in which they changed.
+    """
 
     def __init__(self) -> None:
         self._operations: list[tuple[object, ...]] = []
-        self._stock: dict[Variant, None] = {}
-
-    def stock_changed(self, variant: Variant) -> None:
-        """The variant's stock is to be written before the epoch ends."""
-        self._stock[variant] = None
+        self.stock: dict[Variant, None] = {}
 
     def joined(
         self, variant: Variant, time: int, priority: int, payload: bytes, parked_in: int
@@ -79,13 +80,13 @@ class RedoLog:
 
     def take(self, stock: int | None) -> list[bytes]:
         """The records of everything so far, with the stock of at most ``stock`` variants."""
-        if stock is None or stock >= len(self._stock):
-            changed: Iterable[Variant] = self._stock
-            self._stock = {}
+        if stock is None or stock >= len(self.stock):
+            changed: Iterable[Variant] = self.stock
+            self.stock = {}
         else:
-            changed = [variant for variant, _ in zip(self._stock, range(stock), strict=False)]
+            changed = [variant for variant, _ in zip(self.stock, range(stock), strict=False)]
             for variant in changed:
-                del self._stock[variant]
+                del self.stock[variant]
         operations = self._operations
         self._operations = []
         operations += [

@@ -43,13 +43,14 @@ from waitlist.variant import Variant
 __all__ = ["Counts", "Slot", "empty_slot"]
 
 _BUCKETS_SWEPT_PER_ADDITION = 8
+_APPLIED = Applied.APPLIED
 
 
 @dataclass(slots=True)
 class Counts:
     """What became of the events since the start; not part of the durable state."""
 
-    stock_applied: int = 0
+    stock_applied: int = 0  # late dips included
     stock_stale: int = 0
     stock_mixed: int = 0
     late_dips: int = 0
@@ -80,13 +81,27 @@ class Slot:
 
     def apply(self, events: Iterable[Event], now: int) -> None:
         """Apply events in their order. No wave starts."""
+        variants, log_stock = self._state.variants, self._log.stock
+        applied = 0
         for event in events:
             if type(event) is StockEvent:
-                self._apply_stock(event, now)
+                variant = variants.get(event.variant_id)
+                if variant is None:
+                    variant = self._state.variant(event.variant_id)
+                outcome = variant.apply(event, variant.policy, now)
+                if outcome is not _APPLIED and self._is_ignored(outcome):
+                    continue
+                applied += 1
+                log_stock[variant] = None
+                if variant.queue is not None:
+                    self._changed[variant] = None
+                    if variant.opened_at is not None:
+                        self._touched[variant] = None
             elif type(event) is SubscribeEvent:
                 self._subscribe(event, now)
             elif type(event) is UnsubscribeEvent:
                 self._unsubscribe(event)
+        self.counts.stock_applied += applied
 
     def start_due_waves(self, now: int) -> None:
         """Start every wave that is due, in the order of the variants' ids.
@@ -182,26 +197,16 @@ class Slot:
             self._changed[variant] = None
         self._swept_at = len(self._state.index)
 
-    def _apply_stock(self, event: StockEvent, now: int) -> None:
-        variant = self._state.variants.get(event.variant_id)
-        if variant is None:
-            variant = self._state.variant(event.variant_id)
-        applied = variant.apply(event, variant.policy, now)
-        if applied is Applied.APPLIED:
-            self.counts.stock_applied += 1
-        elif applied is Applied.LATE_DIP:
+    def _is_ignored(self, outcome: Applied) -> bool:
+        """Count what became of a stock event that was not simply applied."""
+        if outcome is Applied.LATE_DIP:
             self.counts.late_dips += 1
+            return False
+        if outcome is Applied.STALE:
+            self.counts.stock_stale += 1
         else:
-            if applied is Applied.STALE:
-                self.counts.stock_stale += 1
-            else:
-                self.counts.stock_mixed += 1
-            return
-        self._log.stock_changed(variant)
-        if variant.queue is not None:
-            self._changed[variant] = None
-            if variant.opened_at is not None:
-                self._touched[variant] = None
+            self.counts.stock_mixed += 1
+        return True
 
     def _subscribe(self, event: SubscribeEvent, now: int) -> None:
         variant = self._state.variant(event.variant_id)
@@ -287,7 +292,7 @@ class Slot:
         self._log.wave_started(header, until, limit)
         self.counts.told += self._state.start_wave(variant, header, until, limit)
         self.counts.waves += 1
-        self._log.stock_changed(variant)
+        self._log.stock[variant] = None
         self._changed[variant] = None
 
     def _expire(self, variant: Variant, now: int) -> None:

@@ -166,10 +166,7 @@ class Stock:
         self.rare = None if rare is None else Rarities(*convert(rare, RareFacts))
 
     def _apply_rare(self, event: StockEvent, policy: Policy, now: int) -> Applied:
-        rare = self.rare
-        if rare is None:
-            rare = Rarities((self.at, self.sequence))
-            self.rare = rare
+        rare = self.rare or Rarities((self.at, self.sequence))
         key = (event.occurred_at, event.sequence)
         removes_all = event.quantity is None and event.location_id is None
         if not removes_all and self._other_kind(event):
@@ -185,6 +182,7 @@ class Stock:
         elif event.quantity is not None:
             self.kind = Kind.TOTAL
             self.total, self.at, self.sequence = event.quantity, *key
+        self.rare = rare
         rare.newest = max(rare.newest, key)
         if event.details is not None:
             _set_details(rare, event.details, key)

@@ -77,6 +77,10 @@ class Variant(Stock):
         self.due: int | None = None
         self.expiry: int | None = None
 
+    def is_blank(self) -> bool:
+        """Whether nothing is known of it yet: no stock has come and nobody has waited."""
+        return self.at < 0 and self.rare is None and self.queue is None
+
     def eligible_until(self) -> int:
         """The latest ``occurred_at`` with which an entry takes part in the open cycle."""
         return -1 if self.opened_at is None else self.opened_at + self.policy.late_grace

@@ -19,6 +19,7 @@ __all__ = [
     "TRUNCATED_HEADER",
     "dead_letter",
     "dead_letter_id",
+    "is_dead_letter",
     "truncated",
 ]
 
@@ -76,6 +77,11 @@ def dead_letter_id(
     return b":".join(value for value in values if value is not None) if all(values) else None
 
 
+def is_dead_letter(outgoing: Outgoing) -> bool:
+    """Say whether records are dead letters, by their headers."""
+    return any(name == REASON_HEADER for name, _ in outgoing.headers or ())
+
+
 def truncated(outgoing: Outgoing) -> Outgoing | None:
     """Cut a dead letter that brokers refuse as too large, and mark it as cut.
 
@@ -84,15 +90,14 @@ def truncated(outgoing: Outgoing) -> Outgoing | None:
         (brokers refuse whole batches, so it may only have had a large neighbour); None when it is
         no dead letter.
     """
-    headers = outgoing.headers or []
-    if not any(name == REASON_HEADER for name, _ in headers):
+    if not is_dead_letter(outgoing):
         return None
     if all(len(value or b"") <= _TRUNCATED_SIZE for _, value in outgoing.records):
         return outgoing
     return Outgoing(
         topic=outgoing.topic,
         records=[(key, value and value[:_TRUNCATED_SIZE]) for key, value in outgoing.records],
-        headers=[*headers, (TRUNCATED_HEADER, b"true")],
+        headers=[*(outgoing.headers or ()), (TRUNCATED_HEADER, b"true")],
         timestamp=outgoing.timestamp,
     )
 

@@ -24,7 +24,17 @@ from connectors.kafka.clients import new_consumer
 from connectors.kafka.records import Identify, Outgoing, Partition, Record, headers_of
 from connectors.kafka.settings import KafkaSettings
 
-__all__ = ["Delivered", "SinkState", "decode_state", "encode_state", "read_delivered"]
+__all__ = [
+    "ORIGIN_HEADER",
+    "Delivered",
+    "SinkState",
+    "decode_state",
+    "encode_state",
+    "read_delivered",
+]
+
+ORIGIN_HEADER: Final = "restock-origin"
+"""Names the writer of a record where several write to one topic."""
 
 _LOG: Final = logging.getLogger(__name__)
 _BATCH: Final = 5_000
@@ -129,6 +139,7 @@ def read_delivered(
     settings: KafkaSettings,
     ranges: Mapping[Partition, tuple[int, int]],
     identify: Mapping[str, Identify],
+    origin: bytes | None = None,
 ) -> dict[str, set[bytes]]:
     """Read back which ids lie in ranges of output partitions.
 
@@ -136,6 +147,7 @@ def read_delivered(
         settings: How to reach Kafka.
         ranges: For each partition the first offset and the one after the last.
         identify: For each topic how its records are identified.
+        origin: Take only records with this value in the header `restock-origin`; None: take all.
 
     Raises:
         BrokerUnreachable: No record came for as long as `connect_timeout`.
@@ -158,7 +170,7 @@ def read_delivered(
     )
     try:
         consumer.assign([TopicPartition(*place, first) for place, (first, _) in left.items()])
-        return _Reader(settings, left, identify).read(consumer, errors)
+        return _Reader(settings, left, identify, origin).read(consumer, errors)
     finally:
         consumer.close()
 
@@ -171,8 +183,10 @@ class _Reader:
         settings: KafkaSettings,
         ranges: Mapping[Partition, tuple[int, int]],
         identify: Mapping[str, Identify],
+        origin: bytes | None,
     ) -> None:
         self._settings = settings
+        self._origin = origin
         self._ends = {partition: end for partition, (_, end) in ranges.items()}
         self._identify = identify
         self._ids: dict[str, set[bytes]] = {}
@@ -184,9 +198,9 @@ class _Reader:
             messages = consumer.consume(_BATCH, _WAIT_SECONDS)
             for message in messages:
                 self._take(message)
-            if messages:
+            if any(message.error() is None for message in messages):
                 deadline = time.monotonic() + patience
-            elif time.monotonic() > deadline:
+            elif self._ends and time.monotonic() > deadline:
                 raise BrokerUnreachable(self._stuck(errors[-1] if errors else "no records came"))
         return self._ids
 
@@ -197,13 +211,18 @@ class _Reader:
         if place not in self._ends:
             return
         if error is None and offset < self._ends[place]:
-            key, value, headers = message.key(), message.value(), headers_of(message)
-            found = self._identify[topic](key, value, headers)
+            found = self._id_of(topic, message)
             if found is not None:
                 self._ids.setdefault(topic, set()).add(found)
         at_end = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
         if at_end or (error is None and offset + 1 >= self._ends[place]):
             del self._ends[place]
+
+    def _id_of(self, topic: str, message: Message) -> bytes | None:
+        headers = headers_of(message)
+        if self._origin is not None and (ORIGIN_HEADER, self._origin) not in headers:
+            return None
+        return self._identify[topic](message.key(), message.value(), headers)
 
     def _stuck(self, reason: str) -> str:
         topics = ", ".join(sorted({topic for topic, _ in self._ends}))

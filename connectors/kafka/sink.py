@@ -14,15 +14,22 @@ from typing import Final
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka.admin import AdminClient
+from msgspec import structs
 from typing_extensions import override
 
 from connectors.errors import BrokerUnreachable, ConnectorError
 from connectors.failure import Failure
 from connectors.kafka.admin import check_topics, read_cluster
 from connectors.kafka.clients import new_admin
-from connectors.kafka.delivered import Delivered, decode_state, encode_state, read_delivered
+from connectors.kafka.delivered import (
+    ORIGIN_HEADER,
+    Delivered,
+    decode_state,
+    encode_state,
+    read_delivered,
+)
 from connectors.kafka.offsets import LATEST, list_offsets, watermarks
-from connectors.kafka.records import Identify, Outgoing, Partition
+from connectors.kafka.records import Headers, Identify, Outgoing, Partition
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.writer import Writer
 
@@ -41,6 +48,10 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
         identify: The topics that are written exactly once, each with the function that returns
             the id of one of our records there, and None for records of anybody else. Other topics
             are written at least once.
+        origin: The name of this writer, when several (the shards of one flow) write to the same
+            topics. Records that are written exactly once then carry it in a header, because a
+            restart must not take those of the others for its own and wait for them for ever. A
+            header costs about half a microsecond a record.
         failure: Where to leave an error; without it errors are raised into Bytewax.
     """
 
@@ -49,11 +60,13 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
         settings: KafkaSettings,
         identify: Mapping[str, Identify],
         *,
+        origin: str | None = None,
         failure: Failure | None = None,
     ) -> None:
         """Connect to nothing yet."""
         self._settings = settings
         self._identify = dict(identify)
+        self._origin = None if origin is None else origin.encode()
         self._failure = failure
         self._writer: Writer | None = None
 
@@ -69,8 +82,9 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
             TopicMissing: A topic that is written exactly once does not exist.
         """
         if self._writer is None:
-            self._writer = Writer(self._settings)
-            check_topics(self._writer.connect(), self._identify)
+            writer = Writer(self._settings)
+            check_topics(writer.connect(), self._identify)
+            self._writer = writer
         return self._writer
 
     def close(self) -> None:
@@ -111,9 +125,12 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
         self, writer: Writer, resume_state: bytes | None
     ) -> StatefulSinkPartition[Outgoing, bytes]:
         admin = new_admin(self._settings)
-        counts = read_cluster(admin, self._settings).partitions
+        found = read_cluster(admin, self._settings)
+        check_topics(found, self._identify)
         partitions = [
-            (topic, partition) for topic in self._identify for partition in range(counts[topic])
+            (topic, partition)
+            for topic in self._identify
+            for partition in range(found.partitions[topic])
         ]
         known = watermarks(admin, self._settings, partitions)
         ends = {partition: end for partition, (_, end) in known.items()}
@@ -121,7 +138,7 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
         if resume_state is not None:
             state = decode_state(resume_state)
             ranges = _ranges(known, {(t, p): offset for t, p, offset in state.ends})
-            ids = read_delivered(self._settings, ranges, self._identify)
+            ids = read_delivered(self._settings, ranges, self._identify, self._origin)
             for topic, unclaimed in state.unclaimed.items():
                 ids.setdefault(topic, set()).update(unclaimed)
         delivered = Delivered(self._identify, ids)
@@ -131,7 +148,7 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
                 "earlier restarts: the replay will not write them again",
                 sum(map(len, delivered.unclaimed.values())),
             )
-        return _Part(self._settings, writer, admin, delivered, ends, self._failure)
+        return _Part(self._settings, writer, admin, delivered, ends, self._origin, self._failure)
 
 
 def _ranges(
@@ -173,6 +190,7 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
         admin: AdminClient,
         delivered: Delivered,
         ends: Mapping[Partition, int],
+        origin: bytes | None,
         failure: Failure | None,
     ) -> None:
         self._settings = settings
@@ -180,6 +198,7 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
         self._admin = admin
         self._delivered = delivered
         self._ends = dict(ends)
+        self._origin: Headers = [] if origin is None else [(ORIGIN_HEADER, origin)]
         self._failure = failure
         self._error: Exception | None = None
         self._written = False
@@ -216,6 +235,9 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
             return
         if outgoing.topic in self._delivered.topics:
             outgoing = self._delivered.without(outgoing)
+            if self._origin:
+                headers = [*(outgoing.headers or ()), *self._origin]
+                outgoing = structs.replace(outgoing, headers=headers)
             self._written = True
             self._state = None
         self._writer.write(outgoing)
@@ -223,12 +245,17 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
     def _current_ends(self) -> dict[Partition, int]:
         """Ask as long as records may wait as well: a leader may just be moving."""
         deadline = time.monotonic() + self._settings.delivery_timeout.total_seconds()
+        failed = False
         while True:
             try:
+                if failed:
+                    # The client would otherwise go on asking the leader it knows.
+                    read_cluster(self._admin, self._settings)
                 return list_offsets(self._admin, self._settings, self._ends.keys(), LATEST)
             except BrokerUnreachable:
                 if time.monotonic() > deadline:
                     raise
+                failed = True
                 time.sleep(_RETRY_SECONDS)
 
     def _fail(self, error: Exception) -> None:

@@ -9,12 +9,12 @@ that the usual tools show progress and lag.
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, NoReturn
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from typing_extensions import override
 
 from connectors.errors import ConnectorError, ConsumerFailed
@@ -22,6 +22,7 @@ from connectors.failure import Failure
 from connectors.kafka.admin import check_topics, read_cluster
 from connectors.kafka.clients import LASTING_ERRORS, new_admin, new_consumer
 from connectors.kafka.offsets import StartFrom
+from connectors.kafka.progress import GroupProgress
 from connectors.kafka.records import Partition, RawBatch
 from connectors.kafka.resume import record_error, resume_offsets
 from connectors.kafka.settings import KafkaSettings
@@ -179,15 +180,14 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         self._offsets: Offsets = {**stored, **positions}
         self._opens_epoch = True
         self._awaiting: Offsets | None = None
-        self._committed: Offsets = {}
-        self._commits_in_flight = 0
+        self._progress = GroupProgress()
         self._broken: Exception | None = None
         self._consumer: Consumer | None = new_consumer(
-            settings, self._on_error, on_commit=self._on_commit
+            settings, self._on_error, on_commit=self._progress.on_commit
         )
         self._consumer.assign([TopicPartition(*p, offset) for p, offset in positions.items()])
         if stored:
-            self._commit(self._offsets)
+            self._commit(self._consumer, self._offsets)
 
     @override
     def next_batch(self) -> list[RawBatch]:
@@ -219,12 +219,11 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         if self._consumer is None or self._awaiting is None:
             return
         self._announce_durable()
-        deadline = time.monotonic() + self._settings.connect_timeout.total_seconds()
         self._consumer.pause(self._assigned)
-        while self._commits_in_flight and time.monotonic() < deadline:
-            self._consumer.consume(1, _WAIT_FOR_FIRST_SECONDS)
-        if self._commits_in_flight:
-            _LOG.warning("Kafka did not confirm the last group offsets; lag tools will lag behind")
+        self._progress.wait(
+            partial(self._consumer.consume, 1, _WAIT_FOR_FIRST_SECONDS),
+            self._settings.connect_timeout.total_seconds(),
+        )
 
     def close_consumer(self) -> None:
         if self._consumer is not None:
@@ -261,36 +260,14 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         if self._awaiting is None:
             return
         durable, self._awaiting = self._awaiting, None
-        self._commit(durable)
+        if self._consumer is not None:
+            self._commit(self._consumer, durable)
         if self._on_durable is not None:
             self._on_durable(durable)
 
-    def _commit(self, offsets: Offsets) -> None:
+    def _commit(self, consumer: Consumer, offsets: Offsets) -> None:
         places = [(place.topic, place.partition) for place in self._assigned]
-        changed = {
-            place: offsets[place]
-            for place in places
-            if self._committed.get(place) != offsets[place]
-        }
-        if not changed or self._consumer is None:
-            return
-        self._committed.update(changed)
-        self._commits_in_flight += 1
-        try:
-            self._consumer.commit(
-                offsets=[TopicPartition(*place, offset) for place, offset in changed.items()],
-                asynchronous=True,
-            )
-        except KafkaException as error:
-            self._on_commit(error.args[0], [])
-
-    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        self._commits_in_flight -= 1
-        failed = error or next((place.error for place in places if place.error), None)
-        if failed:
-            # Nothing depends on them but what lag tools show, and the next epoch commits again.
-            self._committed.clear()
-            _LOG.warning("group offsets were not committed: %s", failed.str())
+        self._progress.commit(consumer, {place: offsets[place] for place in places})
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in LASTING_ERRORS:

@@ -10,14 +10,14 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from connectors.errors import DeliveryFailed
 from connectors.kafka.admin import Cluster, read_cluster
 from connectors.kafka.clients import LASTING_ERRORS, new_producer
-from connectors.kafka.dead_letters import truncated
+from connectors.kafka.dead_letters import is_dead_letter, truncated
 from connectors.kafka.records import Outgoing, Record
 from connectors.kafka.settings import KafkaSettings
 
@@ -68,11 +68,11 @@ class Writer:
             DeliveryFailed: A record, of this call or an earlier one, cannot be delivered.
         """
         self._raise_failure()
-        if outgoing.headers is None and not outgoing.timestamp:
-            self._queue_plain(outgoing)
-        else:
+        if is_dead_letter(outgoing):
             for record in outgoing.records:
                 self._queue(outgoing, record, partial(self._on_settled, outgoing, record))
+        else:
+            self._queue_all(outgoing)
         self._producer.poll(0)
 
     def flush(self) -> None:
@@ -109,11 +109,13 @@ class Writer:
             left = self._producer.flush(_SLICE_SECONDS)
         return left
 
-    def _queue_plain(self, outgoing: Outgoing) -> None:
+    def _queue_all(self, outgoing: Outgoing) -> None:
         produce, topic, report = self._producer.produce, outgoing.topic, self._on_report
+        headers: Any = outgoing.headers or []
+        timestamp = outgoing.timestamp
         for key, value in outgoing.records:
             try:
-                produce(topic, value, key, -1, report)
+                produce(topic, value, key, -1, report, None, timestamp, headers)
             except (BufferError, KafkaException):
                 self._queue(outgoing, (key, value), report)
 

@@ -52,24 +52,31 @@ class ScriptedMessage:
     place: int = 0
 
     def topic(self) -> str:
+        """The topic."""
         return self.record_topic
 
     def partition(self) -> int:
+        """Always the same."""
         return 0
 
     def offset(self) -> int:
+        """The place in the partition."""
         return self.place
 
     def key(self) -> bytes | None:
+        """Some key: the value decides."""
         return b"key"
 
     def value(self) -> bytes | None:
+        """The bytes."""
         return self.record_value
 
     def timestamp(self) -> tuple[int, int]:
+        """When it arrived."""
         return TIMESTAMP_CREATE_TIME, self.arrival
 
     def headers(self) -> list[tuple[str, bytes]] | None:
+        """None."""
         return None
 
 
@@ -209,6 +216,7 @@ class Clock:
     now: int = START
 
     def __call__(self) -> int:
+        """The time it was moved to."""
         return self.now
 
 
