@@ -3,7 +3,7 @@
 
 A record is 24 bytes: an 80-bit fingerprint of (variant, identifier), a time in
 milliseconds and a tag that says what the record is (`waitlist.tags`). Records lie in
-buckets of about 16, one `bytes` object each; a bucket is found by linear hashing (one
+buckets of about 12, one `bytes` object each; a bucket is found by linear hashing (one
 bucket is split at a time, so that no operation ever waits for the whole table to
 grow), and a record in its bucket by `bytes.find`. A Python dictionary of strings
 would take five times the memory.
@@ -20,12 +20,17 @@ __all__ = ["IdentifierIndex", "Record", "fingerprint"]
 
 _SIZE = 24
 _PRINT = 10
-_PER_BUCKET = 16
-_TAIL = Struct(">HIQ")
+_TAG = 16
+_KIND_SHIFT = 6
+_PER_BUCKET = 12
 _BUCKETS_A_CHUNK = 4096
 
 Record = tuple[int, int]
 """(time in epoch milliseconds, tag)."""
+
+_pack_tail = Struct(">HIQ").pack
+_unpack_tail = Struct(">HIQ").unpack_from
+_unpack_hash = Struct(">Q").unpack_from
 
 
 def fingerprint(variant_id: str, identifier: str) -> bytes:
@@ -34,21 +39,22 @@ def fingerprint(variant_id: str, identifier: str) -> bytes:
 
 
 def _tail(time: int, tag: int) -> bytes:
-    return _TAIL.pack(time >> 32, time & 0xFFFFFFFF, tag)
+    return _pack_tail(time >> 32, time & 0xFFFFFFFF, tag)
 
 
 def _read(bucket: bytes, position: int) -> Record:
-    high, low, tag = _TAIL.unpack_from(bucket, position + _PRINT)
+    high, low, tag = _unpack_tail(bucket, position + _PRINT)
     return high << 32 | low, tag
 
 
 class IdentifierIndex:
     """A multi-map from fingerprints to records; every operation looks at one bucket."""
 
-    __slots__ = ("_buckets", "_length", "_swept")
+    __slots__ = ("_buckets", "_length", "_mask", "_swept")
 
     def __init__(self) -> None:
         self._buckets: list[bytes] = [b""]
+        self._mask = 1
         self._length = 0
         self._swept = 0
 
@@ -58,31 +64,65 @@ class IdentifierIndex:
     def find(self, key: bytes) -> list[Record]:
         """All records under a fingerprint, oldest first."""
         bucket = self._buckets[self._number(key)]
-        return [_read(bucket, position) for position in _positions(bucket, key)]
+        records = []
+        position = bucket.find(key)
+        while position >= 0:
+            if position % _SIZE == 0:
+                records.append(_read(bucket, position))
+            position = bucket.find(key, position + 1)
+        return records
 
     def add(self, key: bytes, time: int, tag: int) -> None:
         """Add a record."""
-        number = self._number(key)
-        self._buckets[number] += key + _tail(time, tag)
+        self._buckets[self._number(key)] += key + _tail(time, tag)
         self._length += 1
         if self._length > _PER_BUCKET * len(self._buckets):
             self._split()
 
     def remove(self, key: bytes, time: int, tag: int) -> bool:
         """Remove exactly that record; whether it was there."""
-        return self.replace(key, (time, tag), None)
-
-    def replace(self, key: bytes, old: Record, new: Record | None) -> bool:
-        """Put ``new`` (None: nothing) in the place of ``old``; whether it was there."""
         number = self._number(key)
         bucket = self._buckets[number]
-        wanted = key + _tail(*old)
-        for position in _positions(bucket, wanted):
-            put = b"" if new is None else key + _tail(*new)
-            self._buckets[number] = bucket[:position] + put + bucket[position + _SIZE :]
-            self._length -= new is None
-            return True
-        return False
+        position = _position(bucket, key + _tail(time, tag))
+        if position < 0:
+            return False
+        self._buckets[number] = bucket[:position] + bucket[position + _SIZE :]
+        self._length -= 1
+        return True
+
+    def mark(self, key: bytes, time: int, tag: int, instead_of: Record | None = None) -> None:
+        """Set a marker: of two of one kind the later is kept, of equally late ones the newer.
+
+        Args:
+            key: the fingerprint.
+            time: the marker's.
+            tag: the marker's; its kind is its two highest bits.
+            instead_of: a record that makes room for it.
+        """
+        number = self._number(key)
+        bucket = self._buckets[number]
+        before = len(bucket)
+        if instead_of is not None:
+            position = _position(bucket, key + _tail(*instead_of))
+            if position >= 0:
+                bucket = bucket[:position] + bucket[position + _SIZE :]
+        record = key + _tail(time, tag)
+        position = bucket.find(key)
+        while position >= 0:
+            same_kind = position % _SIZE == 0 and (
+                bucket[position + _TAG] >> _KIND_SHIFT == record[_TAG] >> _KIND_SHIFT
+            )
+            if same_kind:
+                if _read(bucket, position)[0] <= time:
+                    bucket = bucket[:position] + record + bucket[position + _SIZE :]
+                break
+            position = bucket.find(key, position + 1)
+        else:
+            bucket += record
+        self._buckets[number] = bucket
+        self._length += (len(bucket) - before) // _SIZE
+        if self._length > _PER_BUCKET * len(self._buckets):
+            self._split()
 
     def sweep(self, buckets: int, forgotten: Callable[[int, int], bool]) -> None:
         """Visit the next ``buckets`` buckets in turn and drop records that are ``forgotten``."""
@@ -113,30 +153,36 @@ class IdentifierIndex:
         """The index that gave these buckets."""
         index = cls()
         index._buckets = list(buckets) or [b""]
+        index._mask = _mask(len(index._buckets))
         index._length = sum(map(len, buckets)) // _SIZE
         index._swept = swept
         return index
 
     def _number(self, key: bytes) -> int:
-        count = len(self._buckets)
-        mask = (1 << count.bit_length()) - 1
-        number = int.from_bytes(key[:8], "big") & mask
-        return number if number < count else number & (mask >> 1)
+        number: int = _unpack_hash(key)[0] & self._mask
+        return number if number < len(self._buckets) else number & (self._mask >> 1)
 
     def _split(self) -> None:
-        count = len(self._buckets)
-        source = count & (((1 << count.bit_length()) - 1) >> 1)
+        """Add a bucket, and move into it what belongs there of the one it is split from."""
+        new = len(self._buckets)
+        source = new & (self._mask >> 1)
         bucket = self._buckets[source]
-        self._buckets[source] = b""
         self._buckets.append(b"")
+        self._mask = _mask(new + 1)
+        parts: dict[int, list[bytes]] = {source: [], new: []}
         for position in range(0, len(bucket), _SIZE):
             record = bucket[position : position + _SIZE]
-            self._buckets[self._number(record[:_PRINT])] += record
+            parts[self._number(record)].append(record)
+        for number, records in parts.items():
+            self._buckets[number] = b"".join(records)
 
 
-def _positions(bucket: bytes, wanted: bytes) -> Iterator[int]:
-    position = bucket.find(wanted)
-    while position >= 0:
-        if position % _SIZE == 0:
-            yield position
-        position = bucket.find(wanted, position + 1)
+def _mask(buckets: int) -> int:
+    return (1 << buckets.bit_length()) - 1
+
+
+def _position(bucket: bytes, record: bytes) -> int:
+    position = bucket.find(record)
+    while position > 0 and position % _SIZE:
+        position = bucket.find(record, position + 1)
+    return position

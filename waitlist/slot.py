@@ -228,7 +228,7 @@ class Slot:
         if variant.opened_at is not None and variant.cycle in told_in:
             parked_in = variant.cycle
         payload = entries.pack(event)
-        self._state.join(variant, event.occurred_at, event.priority, payload, parked_in)
+        self._state.join(variant, event.occurred_at, event.priority, payload, parked_in, keys)
         self._log.joined(variant, event.occurred_at, event.priority, payload, parked_in)
         self.counts.joined += 1
         self._touch(variant)

@@ -66,10 +66,26 @@ class State:
         return variant.queue.get(tags.priority_of(tag), time, tags.arrival_of(tag))
 
     def join(
-        self, variant: Variant, time: int, priority: int, payload: bytes, parked_in: int
+        self,
+        variant: Variant,
+        time: int,
+        priority: int,
+        payload: bytes,
+        parked_in: int,
+        keys: Sequence[bytes] | None = None,
     ) -> None:
-        """An entry joins; one that waits under the same profile key makes room."""
-        keys = _fingerprints(variant, payload)
+        """An entry joins; one that waits under the same profile key makes room.
+
+        Args:
+            variant: what it waits for.
+            time: its ``occurred_at``.
+            priority: 0 to 9.
+            payload: see `waitlist.entries`.
+            parked_in: see `Queue.put`.
+            keys: the fingerprints of its identifiers, if the caller has them.
+        """
+        if keys is None:
+            keys = _fingerprints(variant, payload)
         replaced = self.waiting_entry(variant, keys[0])
         if replaced is not None:
             self.leave(variant, *replaced)
@@ -101,7 +117,7 @@ class State:
                 if asked_by_then and self.is_queued(variant, time, tag):
                     self.leave(variant, time, tag)
                     left += 1
-            self._mark(key, occurred_at, tags.SIGNED_OFF)
+            self.index.mark(key, occurred_at, tags.SIGNED_OFF)
         return left
 
     def expire(self, variant: Variant, now: int, expired_before: int | None) -> int:
@@ -186,20 +202,13 @@ class State:
     ) -> SubscribeEvent:
         time, number, payload = person
         entry = entries.unpack(payload, variant.variant_id, time, priority)
-        for position, identifier in enumerate(entry.identifiers):
+        tag, primary = tags.told(header.cycle), True
+        for identifier in entry.identifiers:
             key = fingerprint(variant.variant_id, identifier)
-            self.index.remove(key, time, tags.waiting(priority, number, primary=position == 0))
-            self._mark(key, header.triggered_at, tags.told(header.cycle))
+            waited = (time, tags.waiting(priority, number, primary=primary))
+            self.index.mark(key, header.triggered_at, tag, instead_of=waited)
+            primary = False
         return entry
-
-    def _mark(self, key: bytes, time: int, tag: int) -> None:
-        """Set a marker; of two of one kind the later is kept, of equally late ones the newer."""
-        for old_time, old_tag in self.index.find(key):
-            if not tags.is_waiting(old_tag) and tags.is_told(old_tag) is tags.is_told(tag):
-                if old_time <= time:
-                    self.index.replace(key, (old_time, old_tag), (time, tag))
-                return
-        self.index.add(key, time, tag)
 
     def _forget(self, variant: Variant, priority: int, person: Person) -> None:
         self.waiting -= 1
