@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the flow together from the settings, and runs it."""
 
+import gc
 import os
 import secrets
 import signal
@@ -86,7 +87,7 @@ def run(settings: Settings, *, shard: Shard, start: Start | None) -> int:
             _run_flow(settings, shard, start, state, recovery, failure, _set_event())
             state.mark_durable()
         stop = threading.Event()
-        with _stopped_by_signals(stop):
+        with _stopped_by_signals(stop), _collector_off():
             log.info("running", shard=str(shard), state=str(state.path), pid=os.getpid())
             _run_flow(settings, shard, start, state, recovery, failure, stop)
         log.info("stopped", shard=str(shard))
@@ -125,6 +126,7 @@ def _build(
         shard=(shard.index, shard.count),
         start=_start_from(start),
         override_lost=start is not None,
+        on_durable=lambda _offsets: _collect_young(),
         failure=failure,
     )
     identify = {dead_letter_topic(topic): dead_letter_id for topic in inputs}
@@ -280,6 +282,28 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Keep Python's cycle collector away from the state, which holds no cycles.
+
+    A full collection walks every variant and queue: measured, a tenth of the CPU time
+    with 100,000 variants, and a pause that grows with the state. `_collect_young` looks
+    at what is new once an epoch instead.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _collect_young() -> None:
+    gc.collect(1)
 
 
 def _set_event() -> threading.Event:

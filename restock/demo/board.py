@@ -42,6 +42,9 @@ class Row:
         wave_size: People of the last wave.
         wave_at: When its last notification was seen; 0 before the first wave.
         next_wave_at: When the next wave may start, if one is due.
+        last: The last notification seen.
+        announced: Whether its wave has been spoken of.
+        restocked_at: When stock came back that the next first wave is measured from.
     """
 
     label: str
@@ -95,8 +98,13 @@ class Board:
     """All rows, and the lines that tell what happens.
 
     Attributes:
+        topics: The names of the topics.
         rows: By variant, in the order of the table.
         lines: What has happened, the newest last; whoever shows them takes them out.
+        sign_ups: Records sent to the subscriptions topic.
+        dead_letters: Records set aside.
+        durations: From stock that came back to people told, in milliseconds.
+        recent: When notifications were seen in the last second, and how many.
     """
 
     topics: TopicSettings

@@ -74,10 +74,10 @@ def run_demo(
     """
     _check_range("--seconds", seconds, _SECONDS)
     _check_range("--people", people, _PEOPLE)
-    console = Console()
+    console = _console(plain=plain)
     try:
         with _signals_raise():
-            summary = _run(seconds, people, seed, plain=plain, json=json, console=console)
+            summary = _run(seconds, people, seed, json=json, console=console)
     except ProgramDied as error:
         said = "the last it said:" if error.last_lines else "it said nothing"
         sys.stderr.write(f"restock: {error}; {said}\n")
@@ -94,15 +94,7 @@ def run_demo(
     return EXIT_FAILURE if summary.violations else EXIT_OK
 
 
-def _run(
-    seconds: float,
-    people: int,
-    seed: int,
-    *,
-    plain: bool | None,
-    json: bool,
-    console: Console,
-) -> Summary:
+def _run(seconds: float, people: int, seed: int, *, json: bool, console: Console) -> Summary:
     items = load_items()
     policy = policy_table(seconds)
     policies = load_policy(policy)
@@ -117,7 +109,7 @@ def _run(
         address = broker.bootstrap_servers
         file = directory / "restock.toml"
         file.write_text(configuration_text(address, directory / "state", policy), "utf-8")
-        show = stage.enter_context(_show(board, console, plain=plain, json=json))
+        show = stage.enter_context(_show(board, console, json=json))
         feeder = stage.enter_context(Feeder(address, topics))
         follower = Follower(address, written)
         stage.callback(follower.close)
@@ -131,10 +123,17 @@ def _run(
     return summarise(evidence, findings, policies, labels(items))
 
 
-def _show(board: Board, console: Console, *, plain: bool | None, json: bool) -> Show:
+def _console(*, plain: bool | None) -> Console:
+    # FORCE_COLOR and the like must not put control codes into a pipe.
+    if plain or (plain is None and not sys.stdout.isatty()):
+        return Console(force_terminal=False, color_system=None)
+    return Console()
+
+
+def _show(board: Board, console: Console, *, json: bool) -> Show:
     if json:
         return SilentShow(board)
-    if plain or (plain is None and not console.is_terminal) or console.is_dumb_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         return PlainShow(board, console)
     return LiveShow(board, console)
 
