@@ -162,7 +162,7 @@ class WaitlistStatus(Struct, frozen=True, gc=False):
         quantity: sum of the figures in force; ``None`` when there is none.
         offered: whether a cycle is open.
         cycle: number of the last cycle; 0 before the first.
-        cycle_opened_at: when that cycle opened; ``None`` before the first.
+        cycle_opened_at: when that cycle opened; ``None`` while none is open.
         waiting: people who wait.
         told: people who have been told.
         next_wave_at: when the next wave may start; ``None`` when none is due.

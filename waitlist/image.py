@@ -15,7 +15,7 @@ from msgspec import DecodeError
 from schemas.events import WaveHeader
 from waitlist.errors import StateError
 from waitlist.index import IdentifierIndex
-from waitlist.line import Line
+from waitlist.line import Line, PackedLine
 from waitlist.queue import Queue
 from waitlist.redo import VERSION, check_version, decode, encode, pack_facts, pack_header
 from waitlist.state import State
@@ -27,7 +27,8 @@ _HEAD, _BUCKETS, _VARIANTS, _RUNNING = range(4)
 _PEOPLE_A_CHUNK = 50_000
 _VARIANTS_A_CHUNK = 2_000
 
-_PackedLine = tuple[int, bytes, bytes, list[bytes]]
+_Lines = list[tuple[int, PackedLine]]
+"""(priority, line)."""
 
 
 def dump_state(state: State) -> Iterator[bytes]:
@@ -110,22 +111,18 @@ def _unpack_variant(
         lines, parked, parked_in = packed
         variant.queue = Queue()
         variant.queue.parked_in = parked_in
-        for priority, line in _unpack_lines(lines):
+        for priority, line in lines:
             variant.queue.restore_line(priority, line, parked=False)
-        for priority, line in _unpack_lines(parked):
+        for priority, line in parked:
             variant.queue.restore_line(priority, line, parked=True)
         state.waiting += len(variant.queue)
 
 
-def _unpack_wave(state: State, header: list[Any], position: int, lines: list[_PackedLine]) -> None:
-    wave = Wave(WaveHeader(*header), list(_unpack_lines(lines)), position)
+def _unpack_wave(state: State, header: list[Any], position: int, lines: _Lines) -> None:
+    unpacked = [(priority, Line.unpack(line)) for priority, line in lines]
+    wave = Wave(WaveHeader(*header), unpacked, position)
     state.run(state.variant(wave.header.variant_id), wave)
 
 
-def _pack_lines(lines: Iterable[tuple[int, Line]]) -> list[_PackedLine]:
-    return [(priority, *line.to_arrays()) for priority, line in lines if line]
-
-
-def _unpack_lines(lines: Iterable[_PackedLine]) -> Iterator[tuple[int, Line]]:
-    for priority, times, numbers, payloads in lines:
-        yield priority, Line.from_arrays(times, numbers, payloads)
+def _pack_lines(lines: Iterable[tuple[int, Line]]) -> _Lines:
+    return [(priority, line.pack()) for priority, line in lines if line]

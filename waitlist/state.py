@@ -57,7 +57,9 @@ class State:
 
     def is_queued(self, variant: Variant, time: int, tag: int) -> bool:
         """Whether the entry is in the queue (and not in a running wave)."""
-        return self.payload(variant, time, tag) is not None
+        return variant.queue is not None and variant.queue.holds(
+            tags.priority_of(tag), time, tags.arrival_of(tag)
+        )
 
     def payload(self, variant: Variant, time: int, tag: int) -> bytes | None:
         """The queued entry's payload."""

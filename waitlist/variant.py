@@ -35,9 +35,7 @@ class Wave:
 
     def holds(self, priority: int, time: int, number: int) -> bool:
         """Whether that entry is among those still to be handed over."""
-        return any(
-            own == priority and line.get(time, number) is not None for own, line in self.lines
-        )
+        return any(own == priority and line.holds(time, number) for own, line in self.lines)
 
     def take(self, limit: int) -> tuple[int, list[Person]]:
         """Take at most ``limit`` people of one priority: (priority, people)."""

@@ -31,5 +31,5 @@ def sign_off(number: int) -> UnsubscribeEvent:
 
 
 def _person(number: int) -> tuple[Profile, tuple[str, str]]:
-    person_id, email = str(7_000_000_000_000 + number), f"person{number}@example.com"
+    person_id, email = f"01HXQ{number:021d}", f"person{number}@example.com"
     return Profile(id=person_id, email=email), (f"id:{person_id}", f"email:{email}")
