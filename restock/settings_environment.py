@@ -24,7 +24,13 @@ PREFIX = "RESTOCK_"
 
 _SEPARATOR = "__"
 # The last two are what Kubernetes sets in every pod beside a service named "restock".
-_OTHERS = ("RESTOCK_TEST_", "RESTOCK_REQUIRE_", "RESTOCK_SERVICE_", "RESTOCK_PORT")
+_OTHERS = (
+    "RESTOCK_BENCH_",
+    "RESTOCK_TEST_",
+    "RESTOCK_REQUIRE_",
+    "RESTOCK_SERVICE_",
+    "RESTOCK_PORT",
+)
 _SWITCHES = frozenset({"RESTOCK_DEBUG"})
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 

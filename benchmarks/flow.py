@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Section *flow*: how fast, and at what cost, a backlog of stock events is worked off.
+
+All sign-ups are read first, untimed. The inventory is in Kafka already, inside one open
+transaction: its commit is the starting gun. The end is broker time of the last output; CPU time
+is counted until the contender has committed all offsets, so its last durable epoch is in it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.bench import Bench
+from benchmarks.contenders import CONTENDERS, Contender, stored_mebibytes
+from benchmarks.errors import BenchmarkError
+from benchmarks.job import Job, OpenTransaction, Watcher
+from benchmarks.processes import ProcessTree
+from benchmarks.reference import check, expected_output, restocks
+from benchmarks.report import Row, SectionResult
+from benchmarks.trace import Trace, make_trace
+
+__all__ = ["run", "wait_for_sign_ups", "wait_until"]
+
+_SMALL = 6
+"""The small size, for marginal CPU, is this part of the large one."""
+
+_LINGER = 5.0
+_LOOK_SECONDS = 0.05
+_PATIENCE_SECONDS = 60.0
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    events: int
+    told: int
+    seconds: float
+    cpu_seconds: float
+    peak_mebibytes: float
+    stored_mebibytes: float
+
+
+def run(bench: Bench) -> SectionResult:
+    """Measure every contender in turn, in every round.
+
+    Raises:
+        WrongOutput: a contender told the wrong people; nothing was measured.
+        BenchmarkError: a contender or the broker failed.
+    """
+    sizes = bench.options.sizes
+    bench.say("making up the job")
+    large = make_trace(sizes.job, bench.started_at)
+    small = make_trace(sizes.job, bench.started_at, sizes.job.events // _SMALL)
+    runs: dict[str, list[tuple[_Run, _Run]]] = {each.name: [] for each in CONTENDERS}
+    if sizes.rounds > 1:
+        # A cold broker would be the first one's alone. A single round is but a check.
+        _run_once(bench, CONTENDERS[0], small)
+    for number in range(sizes.rounds):
+        # The order alternates, so that what the machine does to the first is not one's alone.
+        for contender in CONTENDERS[:: -1 if number % 2 else 1]:
+            pair = [_run_once(bench, contender, trace) for trace in (small, large)]
+            runs[contender.name].append((pair[0], pair[1]))
+    job = sizes.job
+    told = runs[CONTENDERS[0].name][0][1].told
+    return SectionResult(
+        name="flow",
+        title=f"flow: {job.events:,} stock events over {job.variants:,} variants, "
+        f"{job.people:,} people waiting, {restocks(large):,} restocks, {told:,} told",
+        rows=[row for each in CONTENDERS for row in _rows(each.name, runs)],
+        notes=[
+            "CPU: user and system time of the program and its helpers, broker not included.",
+            f"marginal CPU: between {job.events // _SMALL:,} and {job.events:,} events.",
+            "All outputs were checked: nobody missing, nobody twice, nobody else.",
+        ],
+        sizes={"events": job.events, "variants": job.variants, "people": job.people, "told": told},
+    )
+
+
+def wait_for_sign_ups(process: ProcessTree, watcher: Watcher, topic: str) -> None:
+    """Wait until a contender has read all sign-ups and come to rest.
+
+    Raises:
+        BenchmarkError: it ended, or makes no headway.
+    """
+    ends = watcher.ends(topic)
+    wait_until(process, lambda: -watcher.behind(topic, ends), 0, "sign-ups")
+    process.settle()
+
+
+def wait_until(process: ProcessTree, look: Callable[[], int], goal: int, what: str) -> float:
+    """Wait until a number that grows has reached a goal; give the most memory seen, in MiB.
+
+    Raises:
+        BenchmarkError: the process ended, or the number did not grow for a minute.
+    """
+    most, newest, since = 0.0, look(), time.monotonic()
+    while newest < goal:
+        time.sleep(_LOOK_SECONDS)
+        most = max(most, process.usage().resident_mebibytes)
+        number = look()
+        if number > newest:
+            newest, since = number, time.monotonic()
+        elif time.monotonic() - since > _PATIENCE_SECONDS:
+            raise BenchmarkError(f"{what}: {newest} of {goal}, and no headway for a minute")
+    return most
+
+
+def _run_once(bench: Bench, contender: Contender, trace: Trace) -> _Run:
+    bench.say(f"flow: {contender.name}, {len(trace.picks):,} events")
+    job = bench.new_job(contender.name)
+    watcher = Watcher(job)
+    expected = expected_output(trace, contender.id_of)
+    job.load_sign_ups(trace)
+    inventory = OpenTransaction(job, trace)
+    with contender.started(job, _LINGER) as process:
+        wait_for_sign_ups(process, watcher, job.topics.subscriptions)
+        ends = watcher.ends(job.topics.inventory)
+        before = process.usage().cpu_seconds
+        begun = inventory.commit()
+        most = _wait_for_end(job, watcher, process, len(expected), ends)
+        cpu_seconds = process.usage().cpu_seconds - before
+        peak = max(process.peak_mebibytes(), most)
+        process.stop()
+    outputs = watcher.read_outputs()
+    check(((each.key, each.value) for each in outputs), expected, trace)
+    seconds = max(each.appended_at for each in outputs) / 1000 - begun
+    watcher.close()
+    job.delete_topics()
+    stored = stored_mebibytes(job)
+    return _Run(len(trace.picks), len(expected), seconds, cpu_seconds, peak, stored)
+
+
+def _wait_for_end(
+    job: Job, watcher: Watcher, process: ProcessTree, told: int, ends: list[int]
+) -> float:
+    """Wait for all outputs, and until the contender holds all of its input for done."""
+    topic = job.topics.inventory
+    most = wait_until(process, watcher.outputs, told, "notifications")
+    return max(most, wait_until(process, lambda: -watcher.behind(topic, ends), 0, "offsets"))
+
+
+def _rows(name: str, runs: dict[str, list[tuple[_Run, _Run]]]) -> list[Row]:
+    own = runs[name]
+    rows = [
+        Row(name, "events a second", "1/s", [_rate(large) for _, large in own], 0),
+        Row(name, "CPU per event", "us", [_cpu(large) for _, large in own]),
+        Row(name, "marginal CPU per event", "us", [_marginal(*pair) for pair in own]),
+        Row(name, "most memory", "MiB", [large.peak_mebibytes for _, large in own], 0),
+        Row(name, "state on disk", "MiB", [large.stored_mebibytes for _, large in own], 1),
+    ]
+    floor = CONTENDERS[0].name
+    if name != floor:
+        # Those of one round ran one after the other: their ratio is steadier than either.
+        pairs = list(zip(own, runs[floor], strict=True))
+        rates = [_rate(mine[1]) / _rate(theirs[1]) for mine, theirs in pairs]
+        cpus = [_cpu(mine[1]) / _cpu(theirs[1]) for mine, theirs in pairs]
+        rows.append(Row(name, f"rate, of the {floor}'s", "x", rates))
+        rows.append(Row(name, f"CPU, of the {floor}'s", "x", cpus))
+    return rows
+
+
+def _rate(run: _Run) -> float:
+    return run.events / run.seconds
+
+
+def _cpu(run: _Run) -> float:
+    return run.cpu_seconds / run.events * _MILLION
+
+
+def _marginal(small: _Run, large: _Run) -> float:
+    extra = large.cpu_seconds - small.cpu_seconds
+    return extra / (large.events - small.events) * _MILLION
