@@ -72,6 +72,7 @@ def load_state(state: State, chunks: Iterable[bytes]) -> None:
         message = f"the dumped state cannot be read: {error}"
         raise StateError(message) from error
     state.index = IdentifierIndex.load(buckets, swept)
+    state.restore_turns()
 
 
 def _groups(variants: dict[str, Variant]) -> Iterator[list[str]]:
@@ -96,7 +97,7 @@ def _pack_variant(variant: Variant) -> tuple[object, ...]:
         packed = (
             _pack_lines(sorted(queue.lines.items())),
             _pack_lines(sorted(queue.parked.items())),
-            queue.parked_in if any(queue.parked.values()) else 0,
+            queue.parked_in if queue.parked else 0,
         )
     return variant.variant_id, pack_facts(variant.facts()), variant.told, packed
 
@@ -125,4 +126,4 @@ def _unpack_wave(state: State, header: list[Any], position: int, lines: _Lines) 
 
 
 def _pack_lines(lines: Iterable[tuple[int, Line]]) -> _Lines:
-    return [(priority, line.pack()) for priority, line in lines if line]
+    return [(priority, line.pack()) for priority, line in lines]

@@ -39,6 +39,10 @@ class Queue:
     def __len__(self) -> int:
         return sum(map(len, self.lines.values())) + sum(map(len, self.parked.values()))
 
+    def __bool__(self) -> bool:
+        """Whether anybody waits. Lines are kept only while somebody stands in them."""
+        return bool(self.lines or self.parked)
+
     def put(self, priority: int, person: Person, parked_in: int = 0) -> None:
         """Put a person in their place.
 
@@ -61,6 +65,8 @@ class Queue:
         """Take an entry out and return its payload; None when it is not here."""
         for lines in (self.lines, self.parked):
             if priority in lines and (payload := lines[priority].remove(time, number)) is not None:
+                if not lines[priority]:
+                    del lines[priority]
                 return payload
         return None
 
@@ -91,13 +97,13 @@ class Queue:
         lines = list(self.lines.values())
         if self.parked_in != cycle:
             lines += self.parked.values()
-        return any(line and line.first_time() <= until for line in lines)
+        return any(line.first_time() <= until for line in lines)
 
     def take(self, until: int, limit: int | None) -> list[tuple[int, Line]]:
         """Take the first ``limit`` (None: all) who signed up at or before ``until``."""
         taken: list[tuple[int, Line]] = []
         for priority in sorted(self.lines, reverse=True):
-            line = self.lines[priority].take(until, limit)
+            line = _take(self.lines, priority, until, limit)
             if limit is not None:
                 limit -= len(line)
             if line:
@@ -113,8 +119,8 @@ class Queue:
         """
         if expired_before is not None:
             for lines in (self.lines, self.parked):
-                for priority, line in lines.items():
-                    for person in line.take(expired_before):
+                for priority in list(lines):
+                    for person in _take(lines, priority, expired_before, None):
                         yield priority, person
         if self._expiries is not None:
             for priority, time, number in self._expiries.take_due(now):
@@ -130,7 +136,6 @@ class Queue:
                 line.first_time() + expires_after
                 for lines in (self.lines, self.parked)
                 for line in lines.values()
-                if line
             ]
         own = None if self._expiries is None else self._expiries.next()
         return min(times if own is None else [*times, own], default=None)
@@ -152,3 +157,10 @@ class Queue:
             if self._expiries is None:
                 self._expiries = Expiries()
             self._expiries.add(expires_at, priority, time, number)
+
+
+def _take(lines: dict[int, Line], priority: int, until: int, limit: int | None) -> Line:
+    taken = lines[priority].take(until, limit)
+    if not lines[priority]:
+        del lines[priority]
+    return taken

@@ -133,14 +133,15 @@ def pack_facts(facts: StockFacts) -> tuple[object, ...]:
     if not isinstance(rare, tuple):
         return facts
     product = {name: (encode_number(value), key) for name, (value, key) in rare[-1].items()}
-    return (*facts[:-1], (*rare[:-1], product))
+    kind, total, *others = facts[:-1]
+    return kind, encode_number(total), *others, (*rare[:-1], product)
 
 
 def pack_header(header: WaveHeader) -> tuple[object, ...]:
     """A wave's header, fit for MessagePack."""
     return (
         header.variant_id, header.cycle, header.cycle_opened_at, header.wave,
-        header.quantity, header.triggered_at, encode_product(header.product),
+        encode_number(header.quantity), header.triggered_at, encode_product(header.product),
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ class Slot:
                 log_stock[variant] = None
                 if variant.queue is not None:
                     self._changed[variant] = None
-                    if variant.opened_at is not None:
+                    if variant.queue and variant.opened_at is not None:
                         self._touched[variant] = None
             elif type(event) is SubscribeEvent:
                 self._subscribe(event, now)
@@ -193,8 +193,9 @@ class Slot:
     def apply_record(self, record: bytes) -> None:
         """Do again what `take_records` wrote down."""
         for variant in redo(self._state, record):
-            self._touch(variant)
-            self._changed[variant] = None
+            if variant.queue is not None:
+                self._touch(variant)
+                self._changed[variant] = None
         self._swept_at = len(self._state.index)
 
     def _is_ignored(self, outcome: Applied) -> bool:
@@ -288,7 +289,8 @@ class Slot:
             variant.product(),
         )
         until = variant.eligible_until()
-        limit = None if per_unit is None else per_unit * sellable
+        # More than there are would be the same, but may need more bits than a record has.
+        limit = None if per_unit is None else min(per_unit * sellable, len(variant.queue or ()))
         self._log.wave_started(header, until, limit)
         self.counts.told += self._state.start_wave(variant, header, until, limit)
         self.counts.waves += 1
@@ -296,7 +298,7 @@ class Slot:
         self._changed[variant] = None
 
     def _expire(self, variant: Variant, now: int) -> None:
-        if variant.queue is None:
+        if not variant.queue:
             return
         expires_after = variant.policy.expires_after
         next_expiry = variant.queue.next_expiry(expires_after)
@@ -319,7 +321,7 @@ class Slot:
                 self._schedule_expiry(variant)
 
     def _schedule_expiry(self, variant: Variant) -> None:
-        if variant.queue is None:
+        if not variant.queue:
             return
         at = variant.queue.next_expiry(variant.policy.expires_after)
         if at is not None and (variant.expiry is None or at < variant.expiry):

@@ -152,6 +152,15 @@ class State:
         variant.running = (*variant.running, wave)
         self.running.append(wave)
 
+    def restore_turns(self) -> None:
+        """Put each variant's waves in the order of their starts, after they were run in another.
+
+        The waves of different variants take turns, so they may stand in any order among all.
+        """
+        for variant_id in {wave.header.variant_id for wave in self.running}:
+            variant = self.variants[variant_id]
+            variant.running = tuple(sorted(variant.running, key=_start))
+
     def told_in(self, variant: Variant, time: int, tag: int) -> WaveHeader | None:
         """The running wave in which a waiting record's entry has been told."""
         for wave in variant.running:
@@ -179,7 +188,7 @@ class State:
             if not wave.lines:
                 self.running.popleft()
                 variant.running = variant.running[1:]
-            elif share is not None:
+            elif share is not None or variant.running[0] is not wave:
                 self.running.rotate(-1)
         return slices
 
@@ -218,6 +227,10 @@ class State:
         keys = _fingerprints(variant, payload)
         for key in keys:
             self.index.remove(key, time, tags.waiting(priority, number, primary=key is keys[0]))
+
+
+def _start(wave: Wave) -> tuple[int, int]:
+    return wave.header.cycle, wave.header.wave
 
 
 def _fingerprints(variant: Variant, payload: bytes) -> list[bytes]:

@@ -85,7 +85,7 @@ class Variant(Stock):
 
     def next_wave(self) -> int | None:
         """When the next wave may start; None while nobody could be told."""
-        if self.opened_at is None or self.queue is None or not self.offered(self.policy):
+        if self.opened_at is None or not self.queue or not self.offered(self.policy):
             return None
         if not self.queue.has_eligible(self.cycle, self.eligible_until()):
             return None

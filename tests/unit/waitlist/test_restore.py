@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from schemas.events import StockEvent, WaveSlice
 from tests.hunt import explain
 from tests.support.compare import differ_side_by_side, product_record, take_all
 from tests.support.cramped import cramped
@@ -71,6 +72,93 @@ def test_second_take_of_records_is_empty() -> None:
     slot = _slot_with_a_wave(people=1)
     assert slot.take_records()
     assert [] == slot.take_records()
+
+
+def test_running_waves_of_one_variant_keep_their_order_in_a_base() -> None:
+    """Two waves on their way out at once: after a base, the people still to come are the same."""
+    slot = _slot_with_two_waves()
+    rebuilt = Slot(_TWO_WAVES)
+    rebuilt.load(slot.dump())
+    assert list(slot.dump()) == list(rebuilt.dump())
+    expected = _told(slot.take_slices(2, 2))
+    assert [(1, "id:P2"), (2, "id:P3")] == expected
+    assert expected == _told(rebuilt.take_slices(2, 2))
+
+
+def test_waves_taken_one_after_the_other_after_taking_turns() -> None:
+    """A taker that stops asking for shares gets the rest of every wave."""
+    slot = _slot_with_two_waves()
+    assert [(1, "id:P2"), (2, "id:P3"), (2, "id:P4"), (2, "id:P5")] == _told(slot.take_slices(9))
+
+
+def test_numbers_beyond_64_bits_are_written_down() -> None:
+    """Figures of many locations, and people per unit of a huge figure, do not fit 64 bits."""
+    largest, locations = 2**53 - 1, 2_050
+    book = load_policy({"per_unit": 10**18, "wait": "1m"})
+    slot = Slot(book)
+    slot.apply(
+        [
+            product_record("subscriptions", _sign_up("P1", _NOW - 1), _NOW),
+            *(
+                StockEvent("v", sign * largest, _NOW, 0, f"{sign} {number}")
+                for sign in (-1, 1, 1)
+                for number in range(locations)
+            ),
+            *(StockEvent("w", -largest, _NOW, 0, str(number)) for number in range(locations)),
+            *(StockEvent("v", 0, _NOW, 0, f"-1 {number}") for number in range(locations)),
+        ],
+        _NOW,
+    )
+    slot.start_due_waves(_NOW)
+    rebuilt, copied = Slot(book), Slot(book)
+    for record in slot.take_records():
+        rebuilt.apply_record(record)
+    copied.load(slot.dump())
+    assert list(slot.dump()) == list(rebuilt.dump()) == list(copied.dump())
+    (wave,) = rebuilt.take_slices(1)
+    assert locations * largest == wave.header.quantity
+
+
+def test_rebuilt_slot_reports_only_variants_with_a_queue() -> None:
+    """A status record is for variants that somebody has waited for, after a start as before."""
+    slot = Slot(load_policy({}))
+    slot.apply([StockEvent("never", 3, _NOW)], _NOW)
+    slot.apply([product_record("subscriptions", _sign_up("P1", _NOW), _NOW)], _NOW)
+    rebuilt = Slot(load_policy({}))
+    for record in slot.take_records():
+        rebuilt.apply_record(record)
+    assert ["v"] == [status.variant_id for status in rebuilt.take_statuses(_NOW)]
+
+
+_TWO_WAVES = load_policy({"per_unit": 1, "wait": "1s"})
+
+
+def _slot_with_two_waves() -> Slot:
+    """The second wave of three people has started while the first is handed over."""
+    slot = Slot(_TWO_WAVES)
+    events = [
+        product_record("subscriptions", _sign_up(f"P{number}", _NOW - 100 + number), _NOW)
+        for number in range(6)
+    ]
+    slot.apply([*events, StockEvent("v", 3, _NOW)], _NOW)
+    slot.start_due_waves(_NOW)
+    assert [(1, "id:P0")] == _told(slot.take_slices(1, 1))
+    slot.start_due_waves(_NOW + 1000)
+    assert [(1, "id:P1")] == _told(slot.take_slices(1, 1))
+    return slot
+
+
+def _told(slices: list[WaveSlice]) -> list[tuple[int, str]]:
+    return [(part.header.wave, entry.identifiers[0]) for part in slices for entry in part.entries]
+
+
+def _sign_up(person: str, occurred_at: int) -> dict[str, object]:
+    return {
+        "type": "subscribe",
+        "variant_id": "v",
+        "profile": {"id": person},
+        "occurred_at": occurred_at,
+    }
 
 
 def _slot_with_a_wave(people: int) -> Slot:
