@@ -37,6 +37,7 @@ _STATUSES_A_TURN = 1_000
 _STOCK_RECORDS_AT_LEAST = 32
 _EVENTS_A_STOCK_RECORD = 8
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_LONGEST = datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +165,9 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
 
     def _take_turn(self, now: int) -> Items:
         self._slot.start_due_waves(now)
-        out = [
-            Outgoing(self._settings.notifications, encode_slice(part))
-            for part in self._slot.take_slices(_PEOPLE_A_TURN, _PEOPLE_A_WAVE)
-        ]
+        parts = self._slot.take_slices(_PEOPLE_A_TURN, _PEOPLE_A_WAVE)
+        records = [record for part in parts for record in encode_slice(part)]
+        out = [Outgoing(self._settings.notifications, records)] if records else []
         return out + self._statuses(now)
 
     def _statuses(self, now: int) -> Items:
@@ -188,4 +188,5 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
 
 
 def _moment(time: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=time)
+    # An entry may be due to expire after the last moment that a datetime can hold.
+    return _EPOCH + min(timedelta(milliseconds=time), _LONGEST)

@@ -18,7 +18,7 @@ from typing import Literal
 
 import structlog
 from bytewax.dataflow import Dataflow
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
 from connectors.failure import Failure
@@ -36,6 +36,7 @@ from journal.directory import StateDirectory
 from journal.errors import JournalError
 from journal.journal import Journal
 from restock.errors import EXIT_FAILURE, EXIT_OK, StartupError
+from restock.recovery_store import RECOVERY_PARTS, open_recovery_store
 from restock.settings import Settings
 from restock.settings_layers import load_settings
 from restock.shards import Shard
@@ -45,8 +46,6 @@ from waitlist.redo import VERSION
 
 __all__ = ["flow_from_settings", "run"]
 
-_RECOVERY = "recovery"
-_RECOVERY_PARTS = 1
 _MILLISECOND = timedelta(milliseconds=1)
 
 Start = Literal["earliest", "latest"] | int
@@ -80,7 +79,7 @@ def run(settings: Settings, *, shard: Shard, start: Start | None) -> int:
     _check_cluster(settings, shard)
     with _state_directory(settings, shard) as state:
         failure = Failure(_leave)
-        recovery = _recovery(state)
+        recovery = open_recovery_store(state)
         if not state.was_durable:
             # Makes the beginning durable: without it, a crash in the first epoch would leave
             # records in the output that no later run could know as its own.
@@ -102,7 +101,11 @@ def flow_from_settings() -> Dataflow:
     """
     settings = load_settings(None, environment=os.environ, directory=Path.cwd()).settings
     directory = _shard_directory(settings, Shard())
-    journals = partial(_open_journal, lambda slot: directory / "slots" / f"{slot:04d}")
+    journals = partial(
+        _open_journal,
+        lambda slot: directory / "slots" / f"{slot:04d}",
+        was_durable=(directory / "durable").exists(),
+    )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -207,7 +210,7 @@ def _state_directory(settings: Settings, shard: Shard) -> Iterator[StateDirector
         "state_format": VERSION,
         "shard": str(shard),
         "slots": settings.state.slots,
-        "recovery_parts": _RECOVERY_PARTS,
+        "recovery_parts": RECOVERY_PARTS,
     }
     created = datetime.now(UTC).isoformat(timespec="seconds")
     try:
@@ -216,23 +219,6 @@ def _state_directory(settings: Settings, shard: Shard) -> Iterator[StateDirector
         raise StartupError(str(error)) from error
     with state:
         yield state
-
-
-def _recovery(state: StateDirectory) -> RecoveryConfig:
-    directory = state.path / _RECOVERY
-    files = [directory / f"part-{part}.sqlite3" for part in range(_RECOVERY_PARTS)]
-    if state.was_durable:
-        for file in files:
-            if not file.is_file():
-                raise StartupError(
-                    f"{file} is missing: it belongs to the journals beside it; restore a backup "
-                    "of the whole state directory"
-                )
-    else:
-        directory.mkdir(exist_ok=True)
-        if not all(file.is_file() for file in files):
-            init_db_dir(directory, _RECOVERY_PARTS)
-    return RecoveryConfig(directory, timedelta(0))
 
 
 def _open_journal(

@@ -53,10 +53,16 @@ def parse_timestamp(value: str | int) -> int:
 
 def format_timestamp(ms: int) -> str:
     """Return epoch milliseconds as RFC 3339 text in UTC, such as ``2026-11-20T10:00:00.123Z``."""
-    day, rest = divmod(ms, _DAY)
-    second, fraction = divmod(rest, 1000)
+    second, fraction = divmod(ms, 1000)
+    return _format_second(second) + _FRACTIONS[fraction]
+
+
+# What is written at one time lies mostly in few seconds.
+@lru_cache(maxsize=4096)
+def _format_second(seconds: int) -> str:
+    day, second = divmod(seconds, _DAY // 1000)
     minute, second = divmod(second, 60)
-    return _format_day(day) + _MINUTES[minute] + _SECONDS[second] + _FRACTIONS[fraction]
+    return _format_day(day) + _MINUTES[minute] + _SECONDS[second]
 
 
 @lru_cache(maxsize=4096)

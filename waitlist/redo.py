@@ -53,10 +53,18 @@ class RedoLog:
         self.stock: dict[Variant, None] = {}
 
     def joined(
-        self, variant: Variant, time: int, priority: int, payload: bytes, parked_in: int
+        self,
+        variant: Variant,
+        time: int,
+        priority: int,
+        payload: bytes,
+        parked_in: int,
+        keys: Sequence[bytes],
     ) -> None:
         """See `State.join`."""
-        self._operations.append((_JOINED, variant.variant_id, time, priority, payload, parked_in))
+        self._operations.append(
+            (_JOINED, variant.variant_id, time, priority, payload, parked_in, keys)
+        )
 
     def signed_off(self, variant: Variant, occurred_at: int, identifiers: Sequence[str]) -> None:
         """See `State.sign_off`."""
@@ -152,10 +160,16 @@ def _redo_stock(state: State, variant_id: str, facts: list[Any]) -> Variant:
 
 
 def _redo_joined(
-    state: State, variant_id: str, time: int, priority: int, payload: bytes, parked_in: int
+    state: State,
+    variant_id: str,
+    time: int,
+    priority: int,
+    payload: bytes,
+    parked_in: int,
+    keys: list[bytes],
 ) -> Variant:
     variant = state.variant(variant_id)
-    state.join(variant, time, priority, payload, parked_in)
+    state.join(variant, time, priority, payload, parked_in, keys)
     return variant
 
 

@@ -42,7 +42,9 @@ from waitlist.variant import Variant
 
 __all__ = ["Counts", "Slot", "empty_slot"]
 
-_BUCKETS_SWEPT_PER_ADDITION = 8
+_ADDITIONS_A_BUCKET = 24
+"""Twice what a bucket holds: every other time the index grows by all, all of it was swept."""
+
 _APPLIED = Applied.APPLIED
 
 
@@ -150,7 +152,7 @@ class Slot:
     def waiting(self, now: int) -> int:
         """Entries of all variants that have not expired by ``now``, which may not go back."""
         for variant in self._touched:
-            self._schedule_expiry(variant)
+            self._expire(variant, now)
         self._expire_due(now)
         return self._state.waiting
 
@@ -194,8 +196,7 @@ class Slot:
         """Do again what `take_records` wrote down."""
         for variant in redo(self._state, record):
             if variant.queue is not None:
-                self._touch(variant)
-                self._changed[variant] = None
+                self._restored(variant)
         self._swept_at = len(self._state.index)
 
     def _is_ignored(self, outcome: Applied) -> bool:
@@ -230,10 +231,12 @@ class Slot:
             parked_in = variant.cycle
         payload = entries.pack(event)
         self._state.join(variant, event.occurred_at, event.priority, payload, parked_in, keys)
-        self._log.joined(variant, event.occurred_at, event.priority, payload, parked_in)
+        self._log.joined(variant, event.occurred_at, event.priority, payload, parked_in, keys)
         self.counts.joined += 1
-        self._touch(variant)
         self._changed[variant] = None
+        if variant.opened_at is not None:
+            self._touch(variant)
+        self._schedule_expiry(variant, _expiry(event.occurred_at, event.expires_at, variant))
 
     def _check_markers(
         self, variant: Variant, event: SubscribeEvent, keys: list[bytes], now: int
@@ -274,7 +277,6 @@ class Slot:
         if due is not None and (variant.due is None or due < variant.due):
             variant.due = due
             heappush(self._due, (due, variant.variant_id))
-        self._schedule_expiry(variant)
 
     def _start_wave(self, variant: Variant, now: int) -> None:
         sellable = variant.sellable(variant.policy)
@@ -298,18 +300,20 @@ class Slot:
         self._changed[variant] = None
 
     def _expire(self, variant: Variant, now: int) -> None:
+        """Let expired entries leave; nobody of a variant expires before ``variant.expiry``."""
+        if variant.expiry is not None and variant.expiry > now:
+            return
+        variant.expiry = None
         if not variant.queue:
             return
         expires_after = variant.policy.expires_after
-        next_expiry = variant.queue.next_expiry(expires_after)
-        if next_expiry is None or next_expiry > now:
-            return
         expired_before = None if expires_after is None else now - expires_after
         gone = self._state.expire(variant, now, expired_before)
         if gone:
             self._log.expired(variant, now, expired_before)
             self.counts.expired += gone
             self._changed[variant] = None
+        self._schedule_expiry(variant, variant.queue.next_expiry(expires_after))
 
     def _expire_due(self, now: int) -> None:
         while self._expiries and self._expiries[0][0] <= now:
@@ -318,19 +322,15 @@ class Slot:
             if variant.expiry == at:
                 variant.expiry = None
                 self._expire(variant, now)
-                self._schedule_expiry(variant)
 
-    def _schedule_expiry(self, variant: Variant) -> None:
-        if not variant.queue:
-            return
-        at = variant.queue.next_expiry(variant.policy.expires_after)
+    def _schedule_expiry(self, variant: Variant, at: int | None) -> None:
         if at is not None and (variant.expiry is None or at < variant.expiry):
             variant.expiry = at
             heappush(self._expiries, (at, variant.variant_id))
 
     def _sweep(self, now: int) -> None:
         added = len(self._state.index) - self._swept_at
-        buckets = added // _BUCKETS_SWEPT_PER_ADDITION
+        buckets = added // _ADDITIONS_A_BUCKET
         if buckets > 0:
             told_before, signed_off_before = (now - remembered for remembered in self._memory)
             self._state.sweep(buckets, told_before, signed_off_before)
@@ -344,8 +344,13 @@ class Slot:
     def _touch_all(self) -> None:
         for variant in self._state.variants.values():
             if variant.queue is not None:
-                self._touched[variant] = None
-                self._changed[variant] = None
+                self._restored(variant)
+
+    def _restored(self, variant: Variant) -> None:
+        """Look at it at once: until then, all that is known is that nobody expired before 0."""
+        variant.expiry = 0
+        self._touched[variant] = None
+        self._changed[variant] = None
 
     def _status(self, variant: Variant, now: int) -> WaitlistStatus:
         self._expire(variant, now)
@@ -372,8 +377,15 @@ def _variant_id(variant: Variant) -> str:
     return variant.variant_id
 
 
-def _expired(occurred_at: int, expires_at: int | None, variant: Variant, now: int) -> bool:
+def _expiry(occurred_at: int, expires_at: int | None, variant: Variant) -> int | None:
+    """When an entry expires; None: never."""
     expires_after = variant.policy.expires_after
-    return (expires_at is not None and now >= expires_at) or (
-        expires_after is not None and now >= occurred_at + expires_after
-    )
+    if expires_after is None:
+        return expires_at
+    by_policy = occurred_at + expires_after
+    return by_policy if expires_at is None else min(by_policy, expires_at)
+
+
+def _expired(occurred_at: int, expires_at: int | None, variant: Variant, now: int) -> bool:
+    expiry = _expiry(occurred_at, expires_at, variant)
+    return expiry is not None and now >= expiry

@@ -74,7 +74,7 @@ class State:
         priority: int,
         payload: bytes,
         parked_in: int,
-        keys: Sequence[bytes] | None = None,
+        keys: Sequence[bytes],
     ) -> None:
         """An entry joins; one that waits under the same profile key makes room.
 
@@ -84,10 +84,8 @@ class State:
             priority: 0 to 9.
             payload: see `waitlist.entries`.
             parked_in: see `Queue.put`.
-            keys: the fingerprints of its identifiers, if the caller has them.
+            keys: the fingerprints of its identifiers, the profile key's first.
         """
-        if keys is None:
-            keys = _fingerprints(variant, payload)
         replaced = self.waiting_entry(variant, keys[0])
         if replaced is not None:
             self.leave(variant, *replaced)
@@ -96,9 +94,10 @@ class State:
         self.arrivals += 1
         self.waiting += 1
         variant.queue.put(priority, (time, self.arrivals, payload), parked_in)
+        primary = True
         for key in keys:
-            tag = tags.waiting(priority, self.arrivals, primary=key is keys[0])
-            self.index.add(key, time, tag)
+            self.index.add(key, time, tags.waiting(priority, self.arrivals, primary=primary))
+            primary = False
 
     def leave(self, variant: Variant, time: int, tag: int) -> None:
         """The queued entry leaves untold."""

@@ -86,20 +86,34 @@ def truncated(outgoing: Outgoing) -> Outgoing | None:
     """Cut a dead letter that brokers refuse as too large, and mark it as cut.
 
     Returns:
-        A dead letter whose value has at most 64 KiB: the same one, unmarked, when it has already
-        (brokers refuse whole batches, so it may only have had a large neighbour); None when it is
-        no dead letter.
+        A dead letter with at most 64 KiB of the value and of the key, and without the record's
+        own headers where those are more; the same one, unmarked, when it has no more (brokers
+        refuse whole batches, so it may only have had a large neighbour); None when it is no dead
+        letter.
     """
     if not is_dead_letter(outgoing):
         return None
-    if all(len(value or b"") <= _TRUNCATED_SIZE for _, value in outgoing.records):
+    headers = outgoing.headers or []
+    own = [header for header in headers if not _is_explanation(header[0])]
+    large = sum(len(name) + len(value or b"") for name, value in own) > _TRUNCATED_SIZE
+    if not large and all(
+        len(part or b"") <= _TRUNCATED_SIZE for record in outgoing.records for part in record
+    ):
         return outgoing
+    kept = [header for header in headers if _is_explanation(header[0])] if large else headers
     return Outgoing(
         topic=outgoing.topic,
-        records=[(key, value and value[:_TRUNCATED_SIZE]) for key, value in outgoing.records],
-        headers=[*(outgoing.headers or ()), (TRUNCATED_HEADER, b"true")],
+        records=[
+            (key and key[:_TRUNCATED_SIZE], value and value[:_TRUNCATED_SIZE])
+            for key, value in outgoing.records
+        ],
+        headers=[*kept, (TRUNCATED_HEADER, b"true")],
         timestamp=outgoing.timestamp,
     )
+
+
+def _is_explanation(name: str) -> bool:
+    return name.startswith(_PREFIX) or name in {REASON_HEADER, TRUNCATED_HEADER}
 
 
 def _class_name(error: InvalidRecord) -> str:

@@ -52,7 +52,14 @@ class Outgoing(Struct, frozen=True, gc=False):
 
 
 def headers_of(message: Message) -> Headers:
-    """Return the headers of a record that was read; none is an empty list."""
-    headers = message.headers() or []
+    """Return the headers of a record that was read; none is an empty list.
+
+    A name that is not UTF-8 makes them all unreadable: they are then left out. They must not be
+    asked for a second time, because confluent-kafka's answer to that has a hole in it.
+    """
+    try:
+        headers = message.headers() or []
+    except (SystemError, UnicodeDecodeError):
+        return []
     pairs = headers.items() if isinstance(headers, dict) else headers
     return [(name, value.encode() if isinstance(value, str) else value) for name, value in pairs]

@@ -16,6 +16,7 @@ from tests.support.flows import (
     INVENTORY,
     NOTIFICATIONS,
     STATUSES,
+    SUBSCRIPTIONS,
     Crash,
     Idle,
     Rig,
@@ -194,3 +195,14 @@ def test_the_flow_of_the_program_can_be_imported() -> None:
     assert module.build_flow is build_flow
     with pytest.raises(AttributeError, match="no attribute 'floww'"):
         _ = module.floww
+
+
+def test_an_entry_that_expires_after_the_last_year(tmp_path: Path) -> None:
+    """A record dated to the end of time, as by a producer with a wrong clock, is no poison."""
+    rig = Rig(tmp_path)
+    end = 253_402_300_799_999
+    value = {"type": "subscribe", "variant_id": "v", "profile": {"id": "P1"}, "occurred_at": end}
+    message = ScriptedMessage(SUBSCRIPTIONS, json.dumps(value).encode(), end)
+    rig.run(rig.testing_source([batch(message)]))
+    statuses = [json.loads(value) for topic, value in rig.sink.records if topic == STATUSES]
+    assert [1] == [status["waiting"] for status in statuses]

@@ -2,13 +2,14 @@
 """Dead letters keep the record as it was and say what was wrong with it."""
 
 import threading
+from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import Message
 
 from connectors.errors import DeliveryFailed
 from connectors.kafka.dead_letters import dead_letter, dead_letter_id, truncated
-from connectors.kafka.records import Outgoing
+from connectors.kafka.records import Outgoing, headers_of
 from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import KafkaSource
 from restock.embedded_broker import ApiKey, EmbeddedBroker
@@ -24,11 +25,16 @@ def invalid() -> InvalidRecord:
     return InvalidRecord(DeadLetterReason.WRONG_TYPE, "quantity", "expected an integer")
 
 
-def letter(value: bytes = b"{}") -> Outgoing:
+def letter(
+    value: bytes = b"{}",
+    key: bytes = b"k",
+    headers: list[tuple[str, str | bytes | None]] | None = None,
+) -> Outgoing:
     """A dead letter of record 7 of partition 2 of topic `t`."""
     message = Message(
-        topic="t", partition=2, offset=7, key=b"k", value=value, timestamp=(1, 99), headers=[]
-    )
+        topic="t", partition=2, offset=7, key=key, value=value, timestamp=(1, 99),
+        headers=headers or [],
+    )  # fmt: skip
     return dead_letter(message, invalid(), "restock", "0/1")
 
 
@@ -76,6 +82,13 @@ def test_the_place_of_the_record_identifies_the_dead_letter() -> None:
     assert b"t:2:7" == dead_letter_id(None, None, again)
 
 
+def test_headers_that_cannot_be_read_are_left_out() -> None:
+    """A header whose name is not UTF-8 (confluent-kafka 2.16 raises this) is no poison."""
+    message = Mock(**{"headers.side_effect": SystemError("returned a result with an exception")})
+
+    assert [] == headers_of(message)
+
+
 @pytest.mark.parametrize("headers", [None, [], [("__connect.errors.topic", b"t")]])
 def test_records_of_others_have_no_id(headers: list[tuple[str, bytes | None]] | None) -> None:
     """Somebody else's record in a dead-letter topic is not mistaken for one of ours."""
@@ -117,6 +130,28 @@ def test_a_dead_letter_that_the_broker_refuses_is_cut() -> None:
         (found,) = read(settings, "t.dlq")
 
     assert b"x" * 65_536 == found.value()
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        letter(b"x" * 100_000, key=b"k" * 900_000),
+        letter(b"x", key=b"k" * 900_000),
+        letter(b"x", headers=[("a", b"h" * 900_000)]),
+        letter(b"x", headers=[("h" * 9_000, None)] * 100),
+    ],
+)
+def test_a_dead_letter_is_cut_wherever_it_is_large(large: Outgoing) -> None:
+    """A large key or large headers are no poison either; what says where it was stays."""
+    cut = truncated(large)
+
+    assert cut is not None
+    assert cut is truncated(cut)
+    ((key, value),) = cut.records
+    own = sum(len(name) + len(content or b"") for name, content in cut.headers or ())
+    assert 200_000 > len(key or b"") + len(value or b"") + own
+    assert b"t:2:7" == dead_letter_id(None, None, cut.headers)
+    assert ("restock-dlq-truncated", b"true") in (cut.headers or [])
 
 
 def test_a_dead_letter_that_stays_too_large_is_an_error() -> None:

@@ -151,3 +151,40 @@ def test_a_lost_recovery_store_is_never_a_fresh_start(make_shop: MakeShop) -> No
     assert 1 == result.returncode
     (line,) = result.stderr.splitlines()
     assert "part-0.sqlite3 is missing" in line
+
+
+def test_a_damaged_recovery_store_is_refused(make_shop: MakeShop) -> None:
+    """One line names the file, whether it is no database, lost its tables or is torn."""
+    shop = make_shop()
+    process = shop.start()
+    shop.sign_up("shoe", ["P1"], occurred_at=now() - 1000)
+    shop.stock("shoe", 1)
+    shop.wait_for_notifications(1)
+    stop(process)
+    file = shop.directory / "state" / "shard-0-of-1" / "recovery" / "part-0.sqlite3"
+    whole = file.read_bytes()
+    for damaged in (b"", b"garbage" * 2000, whole[:100] + bytes(5000) + whole[5100:]):
+        file.write_bytes(damaged)
+        result = shop.run("run", "--config", str(shop.config))
+        assert 1 == result.returncode
+        (line,) = result.stderr.splitlines()
+        assert "part-0.sqlite3" in line
+    file.write_bytes(whole)
+    shop.sign_up("shoe", ["P2"], occurred_at=now() - 1000)
+    shop.start()
+    assert ["P1", "P2"] == sorted(people(shop.wait_for_notifications(2)))
+
+
+def test_a_start_that_was_cut_short_is_made_up_for(make_shop: MakeShop) -> None:
+    """Before anything was durable, a recovery store that is no database is made anew."""
+    shop = make_shop()
+    process = shop.start()
+    shop.sign_up("shoe", ["P1"], occurred_at=now() - 1000)
+    shop.stock("shoe", 1)
+    shop.wait_for_notifications(1)
+    stop(process)
+    state = shop.directory / "state" / "shard-0-of-1"
+    (state / "durable").unlink()
+    (state / "recovery" / "part-0.sqlite3").write_bytes(b"")
+    shop.start()
+    shop.wait_for_notifications(2)

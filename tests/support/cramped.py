@@ -11,7 +11,7 @@ _SIZES = (
     ("waitlist.line", "_FULL", 2),
     ("waitlist.index", "_PER_BUCKET", 2),
     ("waitlist.index", "_BUCKETS_A_CHUNK", 2),
-    ("waitlist.slot", "_BUCKETS_SWEPT_PER_ADDITION", 1),
+    ("waitlist.slot", "_ADDITIONS_A_BUCKET", 1),
     ("waitlist.image", "_PEOPLE_A_CHUNK", 2),
     ("waitlist.image", "_VARIANTS_A_CHUNK", 2),
     ("waitlist.redo", "_OPERATIONS_A_RECORD", 3),

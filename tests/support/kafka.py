@@ -3,20 +3,41 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bytewax.inputs import StatefulSourcePartition
+from bytewax.outputs import StatefulSinkPartition
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from connectors.failure import Failure
 from connectors.kafka.admin import read_cluster
 from connectors.kafka.offsets import watermarks
-from connectors.kafka.records import Partition, RawBatch
+from connectors.kafka.records import Headers, Identify, Outgoing, Partition, RawBatch
 from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import KafkaSource, Offsets
 
-__all__ = ["committed", "produce", "read", "settings_for", "source_part", "take", "until", "values"]
+__all__ = [
+    "committed",
+    "expected_ids",
+    "ids",
+    "numbered",
+    "opened_sink",
+    "opened_source",
+    "produce",
+    "read",
+    "settings_for",
+    "sink_part",
+    "source_part",
+    "take",
+    "told",
+    "until",
+    "value_id",
+    "values",
+]
 
 PATIENCE_SECONDS = 15.0
 
@@ -121,3 +142,64 @@ def until(condition: Callable[[], bool]) -> None:
 def values(messages: Iterable[Message]) -> list[bytes | None]:
     """The values of records."""
     return [message.value() for message in messages]
+
+
+@contextmanager
+def opened_source(
+    bootstrap_servers: str,
+    topics: list[str],
+    **arguments: Any,  # noqa: ANN401 - KafkaSource's own
+) -> Iterator[KafkaSource]:
+    """A source that is closed in the end."""
+    arguments.setdefault("stop", threading.Event())
+    settings = settings_for(bootstrap_servers, topics[0])
+    source = KafkaSource(settings, topics, **arguments)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def numbered(first: int, end: int) -> list[tuple[None, bytes]]:
+    """Records that tell each other apart."""
+    return [(None, b"%d" % number) for number in range(first, end)]
+
+
+def value_id(_key: bytes | None, value: bytes | None, _headers: Headers | None) -> bytes | None:
+    """Records of ours start with `id`; the rest of the value may differ in a replay."""
+    return value.split(b" ")[0] if value is not None and value.startswith(b"id") else None
+
+
+@contextmanager
+def opened_sink(
+    settings: KafkaSettings, identify: dict[str, Identify], failure: Failure | None = None
+) -> Iterator[KafkaSink]:
+    """A sink that is closed in the end, as a process that ends."""
+    sink = KafkaSink(settings, identify, failure=failure)
+    try:
+        yield sink
+    finally:
+        sink.close()
+
+
+def sink_part(
+    sink: KafkaSink, state: bytes | None = None
+) -> StatefulSinkPartition[Outgoing, bytes]:
+    """Builds the part of a sink as Bytewax would."""
+    return sink.build_part("flow.sink", "all", state)
+
+
+def told(topic: str, first: int, end: int, rest: bytes = b"") -> Outgoing:
+    """A chunk of records with ids."""
+    return Outgoing(topic, [(b"%d" % n, b"id%d %s" % (n, rest)) for n in range(first, end)])
+
+
+def ids(settings: KafkaSettings, topic: str) -> list[bytes]:
+    """The ids in a topic, sorted, duplicates included."""
+    found = values(read(settings, topic))
+    return sorted((value or b"").split(b" ")[0] for value in found)
+
+
+def expected_ids(first: int, end: int) -> list[bytes]:
+    """The ids of `told`, sorted."""
+    return sorted(b"id%d" % n for n in range(first, end))

@@ -119,6 +119,23 @@ def test_numbers_beyond_64_bits_are_written_down() -> None:
     assert locations * largest == wave.header.quantity
 
 
+def test_who_waited_before_a_restart_expires_though_others_sign_up_at_once() -> None:
+    """A sign-up in the first batch after a restart does not hide when earlier ones expire."""
+    slot = Slot(load_policy({}))
+    early = {**_sign_up("P1", _NOW), "expires_at": _NOW + 1000}
+    slot.apply([product_record("subscriptions", early, _NOW)], _NOW)
+    rebuilt, copied = Slot(load_policy({})), Slot(load_policy({}))
+    copied.load(slot.dump())
+    for record in slot.take_records():
+        rebuilt.apply_record(record)
+    for restored in (rebuilt, copied):
+        restored.apply([product_record("subscriptions", _sign_up("P2", _NOW), _NOW)], _NOW)
+        restored.start_due_waves(_NOW)
+        restored.apply([StockEvent("v", 5, _NOW + 2000)], _NOW + 2000)
+        restored.start_due_waves(_NOW + 2000)
+        assert [(1, "id:P2")] == _told(restored.take_slices(9))
+
+
 def test_rebuilt_slot_reports_only_variants_with_a_queue() -> None:
     """A status record is for variants that somebody has waited for, after a start as before."""
     slot = Slot(load_policy({}))

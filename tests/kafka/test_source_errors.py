@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The source rides out what passes by itself, and ends the run with what does not."""
+
+from types import NoneType
+
+import pytest
+from bytewax.inputs import AbortExecution
+from confluent_kafka import KafkaError, Message
+
+from connectors.errors import ConsumerFailed, OffsetsLost, TopicMissing
+from connectors.failure import Failure
+from connectors.kafka.resume import record_error
+from restock.embedded_broker import ApiKey, EmbeddedBroker
+from tests.support.kafka import (
+    numbered,
+    opened_source,
+    produce,
+    settings_for,
+    source_part,
+    take,
+    values,
+)
+
+
+def test_retention_that_passes_while_reading_is_an_error() -> None:
+    """The consumer never jumps: the offsets it wanted and those there are stand in the error."""
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t", 1)
+        produce(broker.bootstrap_servers, "t", numbered(0, 10))
+        with opened_source(broker.bootstrap_servers, ["t"]) as source:
+            part = source_part(source, {("t", 0): 1})
+            broker.delete_records("t", 0, 4)
+            with pytest.raises(OffsetsLost, match=r"t \[0\]: .* offset 1, .* 4 to 10"):
+                take(part, 100)
+
+
+def test_transient_errors_are_ridden_out() -> None:
+    """Fetches that fail for a moment neither end the flow nor move or repeat an offset."""
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t", 1)
+        produce(broker.bootstrap_servers, "t", numbered(0, 50))
+        broker.push_request_errors(ApiKey.FETCH, [6, 7, 13])
+        with opened_source(broker.bootstrap_servers, ["t"]) as source:
+            messages = take(source_part(source), 50)
+
+    assert [b"%d" % number for number in range(50)] == values(messages)
+
+
+def test_an_error_ends_the_run_through_the_failure() -> None:
+    """With a failure to leave the error in, Bytewax only sees an abort, which it takes calmly."""
+    failure = Failure()
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t", 1)
+        produce(broker.bootstrap_servers, "t", numbered(0, 10))
+        with opened_source(broker.bootstrap_servers, ["t"], failure=failure) as source:
+            part = source_part(source, {("t", 0): 1})
+            broker.delete_records("t", 0, 4)
+            with pytest.raises(AbortExecution):
+                take(part, 100)
+            with pytest.raises(AbortExecution):
+                part.next_batch()
+
+    assert isinstance(failure.error, OffsetsLost)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, ConsumerFailed),
+        (KafkaError.SASL_AUTHENTICATION_FAILED, ConsumerFailed),
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, TopicMissing),
+        (KafkaError._PARTITION_EOF, NoneType),
+        (KafkaError._TRANSPORT, NoneType),
+        (KafkaError.NOT_LEADER_FOR_PARTITION, NoneType),
+    ],
+)
+def test_errors_in_the_place_of_records(code: int, expected: type[object]) -> None:
+    """What does not pass by itself ends the run and names the place; the rest is skipped."""
+    error = KafkaError(code)
+    message = Message(topic="t", partition=3, offset=5, error=error)
+    result = record_error(message, error, settings_for("127.0.0.1:1", "nobody"))
+
+    assert expected is type(result)
+    assert result is None or "topic t [3]" in str(result)
