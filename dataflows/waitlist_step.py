@@ -34,6 +34,10 @@ _PEOPLE_A_WAVE = 1_000
 """People of one wave handed over before another variant's wave has its turn."""
 
 _STATUSES_A_TURN = 1_000
+_STATUSES_A_MILLISECOND = 2
+"""Written on average at most: a round of many is followed by a longer pause, so that statuses
+take a few percent of the time even while all variants change all the time."""
+
 _STOCK_RECORDS_AT_LEAST = 32
 _EVENTS_A_STOCK_RECORD = 8
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -175,8 +179,9 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
         if not self._statuses_left:
             if now < self._statuses_at or not self._slot.changes():
                 return []
-            self._statuses_at = now + self._settings.status_interval
             self._statuses_left = self._slot.changes()
+            pause = self._statuses_left // _STATUSES_A_MILLISECOND
+            self._statuses_at = now + max(self._settings.status_interval, pause)
         statuses = self._slot.take_statuses(now, min(_STATUSES_A_TURN, self._statuses_left))
         self._statuses_left = max(0, self._statuses_left - _STATUSES_A_TURN)
         return self._status_records(statuses)

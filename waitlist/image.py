@@ -33,6 +33,7 @@ _Lines = list[tuple[int, PackedLine]]
 
 def dump_state(state: State) -> Iterator[bytes]:
     """The chunks of the whole state."""
+    state.settle()
     yield encode((_HEAD, (VERSION, state.arrivals, state.index.swept)))
     for buckets in state.index.dump():
         yield encode((_BUCKETS, buckets))

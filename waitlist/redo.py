@@ -107,7 +107,9 @@ class RedoLog:
 
 
 def redo(state: State, record: bytes) -> Iterator[Variant]:
-    """Do again what a record says; yields the variants concerned.
+    """Do again what a record says; yields the variants whose queues it may have changed.
+
+    Stock is taken over by `State.settle`, which has to follow the last record.
 
     Raises:
         StateError: the record is not one that this version can read.
@@ -153,10 +155,8 @@ def pack_header(header: WaveHeader) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _redo_stock(state: State, variant_id: str, facts: list[Any]) -> Variant:
-    variant = state.variant(variant_id)
-    variant.restore(cast("StockFacts", facts))
-    return variant
+def _redo_stock(state: State, variant_id: str, facts: list[Any]) -> None:
+    state.unsettled[variant_id] = cast("StockFacts", facts)
 
 
 def _redo_joined(

@@ -18,7 +18,6 @@ duplicate, a sign-off and the start of a wave do not depend on how many wait
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
 
@@ -32,6 +31,7 @@ from schemas.events import (
     WaveSlice,
 )
 from waitlist import entries, tags
+from waitlist.counts import Counts
 from waitlist.image import dump_state, load_state
 from waitlist.index import fingerprint
 from waitlist.policy import PolicyBook
@@ -40,30 +40,12 @@ from waitlist.state import State
 from waitlist.stock import Applied
 from waitlist.variant import Variant
 
-__all__ = ["Counts", "Slot", "empty_slot"]
+__all__ = ["Slot", "empty_slot"]
 
 _ADDITIONS_A_BUCKET = 24
 """Twice what a bucket holds: every other time the index grows by all, all of it was swept."""
 
 _APPLIED = Applied.APPLIED
-
-
-@dataclass(slots=True)
-class Counts:
-    """What became of the events since the start; not part of the durable state."""
-
-    stock_applied: int = 0  # late dips included
-    stock_stale: int = 0
-    stock_mixed: int = 0
-    late_dips: int = 0
-    joined: int = 0
-    duplicates: int = 0
-    refused_by_marker: int = 0
-    expired_on_arrival: int = 0
-    signed_off: int = 0
-    expired: int = 0
-    waves: int = 0
-    told: int = 0
 
 
 class Slot:
@@ -83,6 +65,7 @@ class Slot:
 
     def apply(self, events: Iterable[Event], now: int) -> None:
         """Apply events in their order. No wave starts."""
+        self._settle()
         variants, log_stock = self._state.variants, self._log.stock
         applied = 0
         for event in events:
@@ -111,6 +94,7 @@ class Slot:
         The people of a started wave have left the queue and count as told, whether or
         not `take_slices` has handed them over.
         """
+        self._settle()
         self._expire_due(now)
         self._sweep(now)
         candidates = self._touched
@@ -151,6 +135,7 @@ class Slot:
 
     def waiting(self, now: int) -> int:
         """Entries of all variants that have not expired by ``now``, which may not go back."""
+        self._settle()
         for variant in self._touched:
             self._expire(variant, now)
         self._expire_due(now)
@@ -184,6 +169,7 @@ class Slot:
 
     def dump(self) -> Iterator[bytes]:
         """The whole state in chunks; equal states give equal dumps."""
+        self._settle()
         return dump_state(self._state)
 
     def load(self, chunks: Iterator[bytes]) -> None:
@@ -345,6 +331,12 @@ class Slot:
         for variant in self._state.variants.values():
             if variant.queue is not None:
                 self._restored(variant)
+
+    def _settle(self) -> None:
+        if self._state.unsettled:
+            for variant in self._state.settle():
+                if variant.queue is not None:
+                    self._restored(variant)
 
     def _restored(self, variant: Variant) -> None:
         """Look at it at once: until then, all that is known is that nobody expired before 0."""

@@ -9,6 +9,7 @@ again.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from schemas.events import SubscribeEvent, WaveHeader, WaveSlice
 from waitlist import entries, tags
@@ -17,6 +18,9 @@ from waitlist.line import Person
 from waitlist.policy import Policy
 from waitlist.queue import Queue
 from waitlist.variant import Variant, Wave
+
+if TYPE_CHECKING:
+    from waitlist.stock import StockFacts
 
 __all__ = ["State"]
 
@@ -30,6 +34,7 @@ class State:
         arrivals: number of the last entry that joined.
         waiting: entries in all queues, expired ones that have not left yet included.
         running: waves still to be handed over, in the order of their starts.
+        unsettled: stock that redo records gave and `settle` has not taken over yet, by id.
     """
 
     def __init__(self, policy_of: Callable[[str], Policy]) -> None:
@@ -38,6 +43,7 @@ class State:
         self.arrivals = 0
         self.waiting = 0
         self.running: deque[Wave] = deque()
+        self.unsettled: dict[str, StockFacts] = {}
         self._policy_of = policy_of
 
     def variant(self, variant_id: str) -> Variant:
@@ -47,6 +53,20 @@ class State:
             known = Variant(variant_id, self._policy_of(variant_id))
             self.variants[variant_id] = known
         return known
+
+    def settle(self) -> list[Variant]:
+        """Take over the stock that redo records gave; returns the variants concerned.
+
+        Of a variant's many stock records only the last counts, and no other effect looks
+        at stock: so redoing them is a dictionary entry each.
+        """
+        variants = []
+        for variant_id, facts in self.unsettled.items():
+            variant = self.variant(variant_id)
+            variant.restore(facts)
+            variants.append(variant)
+        self.unsettled = {}
+        return variants
 
     def waiting_entry(self, variant: Variant, key: bytes) -> Record | None:
         """The record of the entry in the queue whose profile key has this fingerprint."""
