@@ -105,8 +105,9 @@ class JournalFailed(JournalError):
     """
 
     def __init__(self, what: str, file: Path, reason: object) -> None:
+        why = reason.strerror or reason if isinstance(reason, OSError) else reason
         super().__init__(
-            f"cannot {what} {file}: {reason}; check free space, permissions and the disk, then "
+            f"cannot {what} {file}: {why}; check free space, permissions and the disk, then "
             "restart (the run resumes from the last durable epoch)"
         )
         self.file = file
@@ -127,7 +128,8 @@ class StateMismatch(JournalError):
     ) -> None:
         super().__init__(
             f"state directory {directory}: {field} is {_shown(found)} there, but {_shown(expected)}"
-            f" in this run: run with {field} {_shown(found)}, or with another state directory"
+            f" in this run: run with {field} {_shown(found)}, or with an empty state directory, "
+            "which begins anew"
         )
         self.field = field
         self.found = found
@@ -145,8 +147,7 @@ class StateLocked(JournalError):
     def __init__(self, directory: Path, holder: int | None) -> None:
         who = "" if holder is None else f" (pid {holder})"
         super().__init__(
-            f"state directory {directory} is in use by another process{who}: stop it first, "
-            "or give this run another state directory"
+            f"state directory {directory} is in use by another process{who}: stop it first"
         )
         self.holder = holder
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from restock.errors import (
     EXIT_BROKEN_PIPE,
@@ -42,13 +42,18 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 130 interrupted.
 With --debug or RESTOCK_DEBUG=1 an error shows its traceback."""
 
 
-def build_app() -> App:
-    """Return the command line without having imported any command."""
+def build_app(chosen: str = "") -> App:
+    """Return the command line without having imported any command.
+
+    Args:
+        chosen: The command that will be called. Its help is all that its module says, not the
+            line that stands in the list of commands.
+    """
     app = App(
         name="restock",
         help="Tell the people who wait for a product when it is back in stock.",
-        help_epilogue=_EPILOGUE,
-        help_format="plaintext",
+        help_epilogue="" if chosen in _COMMANDS else _EPILOGUE,
+        help_format="markdown",
         version=lambda: f"restock {version('restock')}",
         version_flags=["--version"],
         result_action="return_value",
@@ -56,8 +61,13 @@ def build_app() -> App:
         print_error=False,
         help_on_error=False,
     )
-    for name, purpose in _COMMANDS.items():
-        app.command(f"restock.commands.{name}:{name}", name=name, help=purpose)
+    for place, (name, purpose) in enumerate(_COMMANDS.items()):
+        app.command(
+            f"restock.commands.{name}:{name}",
+            name=name,
+            help=None if name == chosen else purpose,
+            sort_key=place,
+        )
     return app
 
 
@@ -87,20 +97,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    result = build_app()(words or ["--help"])
+    result = build_app(words[0] if words else "")(words or ["--help"])
     return result if isinstance(result, int) else EXIT_OK
 
 
 def _report(error: Exception) -> int:
     if isinstance(error, CycloptsError):
-        message, code = f"{str(error).rstrip('. ')}; see restock --help", EXIT_USAGE
+        message, code = _explain_usage(error), EXIT_USAGE
     elif isinstance(error, RestockError):
         message, code = str(error), exit_code_of(error)
-    elif isinstance(error, OSError) and error.filename:
-        message, code = f"{error.filename}: {error.strerror}", EXIT_FAILURE
+    elif isinstance(error, OSError) and error.strerror:
+        # Without a name it is a stream that the program was given, such as standard output.
+        message, code = f"{error.filename or 'input or output'}: {error.strerror}", EXIT_FAILURE
     else:
         kind = type(error).__name__
         message = f"unexpected {kind}: {error}; this is a bug, RESTOCK_DEBUG=1 shows where"
         code = EXIT_FAILURE
     sys.stderr.write(f"restock: {' '.join(message.split())}\n")
     return code
+
+
+def _explain_usage(error: CycloptsError) -> str:
+    command = " ".join(["restock", *(error.command_chain or ())])
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"{error.unused_tokens[0]!r} is one argument too many; see {command} --help"
+    text = str(error).rstrip(". ")
+    return f"{text}{' See' if text.endswith('?') else '; see'} {command} --help"

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from connectors.durations import Duration
 from connectors.kafka.settings import KafkaSettings
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, dead_letter_topic
 from waitlist.policy import PolicyBook, load_policy
 
 __all__ = [
@@ -64,7 +64,9 @@ class TopicSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check_distinct(self) -> Self:
-        names = list(self.by_role().values())
+        by_role = self.by_role()
+        letters = [dead_letter_topic(by_role[role]) for role in TOPICS if TOPICS[role].dead_letters]
+        names = [*by_role.values(), *letters]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             message = f"{twice[0]!r} is given to more than one topic; each needs its own name"
             raise ValueError(message)
@@ -79,7 +81,7 @@ class StateSettings(BaseModel):
     """Where the state lives and how often it becomes durable: the ``[state]`` table.
 
     Attributes:
-        directory: Where the state is kept; made when it is missing, used by one process at a time.
+        directory: Where the state is kept, made when it is missing; one process per shard uses it.
         epoch_interval: How often what was read, decided and written becomes durable together.
         slots: Parts that the variants are spread over; chosen once for a state directory.
         status_interval: How often at most the status of a variant is written.

@@ -118,10 +118,11 @@ def _scalar_or_json(text: str) -> object:
 
 
 def _remedy(name: str, model: type[BaseModel]) -> str:
-    known = list(_names(model, PREFIX))
-    close = get_close_matches(name, known, n=1)
+    # The prefix, which all have in common, would make each name resemble the others.
+    known = list(_names(model, ""))
+    close = get_close_matches(name.removeprefix(PREFIX), known, n=1)
     if close:
-        return f"did you mean {close[0]}?"
+        return f"did you mean {PREFIX}{close[0]}?"
     return "unset it, or see restock.example.toml for the settings there are"
 
 

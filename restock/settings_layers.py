@@ -34,6 +34,22 @@ FLAGS: Mapping[str, KeyPath] = {
 }
 """The flags that stand for a setting."""
 
+# What pydantic says of these is about Python, not about a configuration file.
+_WORDS: Mapping[str, str] = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a table",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "model_type": "must be a table",
+    "path_type": "must be a string",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a string",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
@@ -75,7 +91,8 @@ def load_settings(
             the place, the key's path, and what to do.
     """
     file = config or directory / DEFAULT_FILE
-    from_file = read_toml(file) if config or file.is_file() else {}
+    is_read = config is not None or file.is_file()
+    from_file = read_toml(file) if is_read else {}
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     merged: dict[str, object] = {}
     origins: dict[KeyPath, str] = {}
@@ -86,7 +103,7 @@ def load_settings(
     ):
         _lay_over(merged, table, origin, origins, ())
     settings = _validate(merged, origins)
-    return LoadedSettings(settings, origins, file if from_file else None)
+    return LoadedSettings(settings, origins, file if is_read else None)
 
 
 def read_toml(file: Path) -> dict[str, object]:
@@ -188,8 +205,16 @@ def _explain(problem: ErrorDetails, path: KeyPath) -> str:
         close = get_close_matches(path[-1], siblings, n=1)
         remedy = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(siblings)}"
         return f"unknown setting; {remedy}"
+    return f"{_in_our_words(problem)}; see restock.example.toml"
+
+
+def _in_our_words(problem: ErrorDetails) -> str:
+    """Say what pydantic has found in the words of a configuration file."""
+    words = _WORDS.get(problem["type"])
+    if words:
+        return words.format_map(problem.get("ctx", {}))
     message = " ".join(problem["msg"].removeprefix("Value error, ").split())
-    return f"{message}; see restock.example.toml"
+    return message.replace("Input should be", "must be")
 
 
 def _siblings(path: KeyPath) -> Iterator[str]:

@@ -197,7 +197,7 @@ def _shard_directory(settings: Settings, shard: Shard) -> Path:
         if not other.name.endswith(f"-of-{shard.count}"):
             raise StartupError(
                 f"{other} holds state of another shard count than {shard}: start with the count "
-                "it was made with, or name another state directory"
+                "it was made with"
             )
     return directory / name
 

@@ -99,7 +99,7 @@ class KafkaSettings(BaseModel):
         delivery_timeout: How long records may stay unacknowledged before the program gives up.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     bootstrap_servers: str = Field(default="localhost:9092", min_length=1)
     group_id: str = Field(default="restock", min_length=1)

@@ -25,7 +25,7 @@ config = App(name="config", help="Show the settings in force, or check them.", h
 def show(
     *,
     config: Annotated[Path | None, Parameter(name="--config")] = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Show every setting in force and where it came from; secrets are masked.
 
@@ -49,7 +49,7 @@ def show(
 
 @config.command
 def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) -> int:
-    """Check the settings, those of the policy included, and say where they were read from.
+    """Check all settings, those of the policy and for librdkafka included, without connecting.
 
     Parameters
     ----------
@@ -57,6 +57,9 @@ def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) 
         The configuration file; left out: restock.toml in the working directory, if there is one.
     """
     loaded = load(config)
+    from connectors.kafka.clients import new_admin  # noqa: PLC0415 - librdkafka, only to check
+
+    new_admin(loaded.settings.kafka)
     sys.stdout.write(f"settings are in order ({loaded.file or 'no file, defaults'})\n")
     return EXIT_OK
 

@@ -13,14 +13,15 @@ def demo(
     seconds: float = 20,
     people: int = 4000,
     seed: int = 20_261_120,
-    plain: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    plain: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
-    """Watch a flash sale: products sell out, people sign up, stock comes back, waves go out.
+    """Watch a flash sale of about 20 seconds; nothing else is needed.
 
-    The real flow runs against a broker inside this process; no Kafka, Docker or account is
-    needed. It takes about 20 seconds, ends with a summary made from the notifications alone, and
-    fails if the summary shows anything that the rules forbid.
+    Products sell out, people sign up, stock comes back, waves of notifications go out. The real
+    flow runs against a broker inside this process; no Kafka, Docker or account is needed. It ends
+    with a summary made from the notifications alone, and fails if that shows anything that the
+    rules forbid.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def replay(
     output: Path,
     policy: Path | None = None,
     until: str | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Run a recorded trace through the decisions, without Kafka.
 
@@ -56,10 +56,15 @@ def replay(
 
 def _for_people(summary: Summary, output: Path) -> str:
     return (
-        f"{summary.events:,} lines read ({summary.dead_lettered:,} dead-lettered, "
-        f"{summary.tombstones:,} tombstones), {summary.variants:,} variants: "
-        f"{summary.notifications:,} notifications in {output}, {summary.waiting:,} still waiting\n"
+        f"{_counted(summary.events, 'line')} read ({summary.dead_lettered:,} dead-lettered, "
+        f"{_counted(summary.tombstones, 'tombstone')}), {_counted(summary.variants, 'variant')}: "
+        f"{_counted(summary.notifications, 'notification')} in {output}, "
+        f"{summary.waiting:,} still waiting\n"
     )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 @contextmanager

@@ -25,17 +25,21 @@ def run(
     bootstrap_servers: str | None = None,
     start: Annotated[str | None, Parameter(name="--from")] = None,
 ) -> int:
-    """Decide who is told, live: read stock and sign-ups from Kafka, write notifications to Kafka.
+    """Decide who is told, live, from Kafka to Kafka.
 
-    State is kept in the state directory; started again, the program carries on where it was.
-    SIGTERM and Ctrl-C stop it once everything read so far is durable.
+    State is kept in the state directory; started again, the program carries on where it was. With
+    an empty one it begins anew, and tells again whom the records in the topics entitle.
+
+    SIGTERM and Ctrl-C stop it once everything read so far is durable, with exit code 0; a second
+    one stops it at once, as a crash would.
 
     Parameters
     ----------
     config
         The configuration file; left out: restock.toml in the working directory, if there is one.
     shard
-        i/n: look after the partitions p with p mod n = i.
+        i/n, such as 0/4: look after the partitions p with p mod n = i. Start one process for each
+        i; they may share a state directory.
     state_directory
         Where the state is kept, instead of [state] directory.
     bootstrap_servers

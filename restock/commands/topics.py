@@ -34,7 +34,7 @@ def create(
     bootstrap_servers: str | None = None,
     partitions: int = TOPICS["inventory"].default_partitions,
     replication_factor: int = -1,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Create every topic that does not exist yet; one that exists is left as it is.
 
@@ -73,7 +73,7 @@ def check(
     *,
     config: Path | None = None,
     bootstrap_servers: str | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Check that every topic exists, is partitioned alike where it must be, and is kept rightly.
 

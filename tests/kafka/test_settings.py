@@ -18,7 +18,7 @@ SECRET = "hunter2-hunter2"  # noqa: S105 - what must not be shown
 
 def test_the_defaults_are_the_guarantees() -> None:
     """Nothing is acknowledged, committed or skipped behind our back."""
-    settings = KafkaSettings(delivery_timeout="30s")
+    settings = KafkaSettings(delivery_timeout=timedelta(seconds=30))
     consumer, producer = consumer_config(settings), producer_config(settings)
 
     assert (False, False, "error") == (

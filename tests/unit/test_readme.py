@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from connectors.kafka.clients import new_admin
 from restock.cli import main
 from restock.settings_layers import load_settings
 
@@ -35,10 +36,12 @@ def test_the_replay_example_prints_what_the_readme_says(
 
 
 def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
-    """It loads, and its policy makes sense."""
+    """It loads, librdkafka takes its options, and its policy makes sense."""
     (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     (tmp_path / "restock.toml").write_text(block)
-    settings = load_settings(None, environment={}, directory=tmp_path).settings
+    environment = {"RESTOCK_KAFKA__OPTIONS__SASL_PASSWORD": "x"}
+    settings = load_settings(None, environment=environment, directory=tmp_path).settings
+    new_admin(settings.kafka)
     book = settings.policy_book()
     assert 5 == book.account.per_unit
     assert 1 == book.for_variant("$custom:::$default:::DROP-9").per_unit

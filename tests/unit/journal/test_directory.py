@@ -93,6 +93,16 @@ def test_a_lock_without_a_number_is_still_a_lock(tmp_path: Path) -> None:
             open_directory(tmp_path)
 
 
+def test_a_place_that_cannot_be_used_is_named_once(tmp_path: Path) -> None:
+    """The operating system's reason stands in the line without its number and without the path."""
+    place = tmp_path / "file"
+    place.write_text("")
+    with pytest.raises(JournalFailed) as caught:
+        open_directory(place)
+
+    assert str(caught.value).startswith(f"cannot create the folder {place}: File exists; check ")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [

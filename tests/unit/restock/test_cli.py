@@ -42,6 +42,27 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     assert f"Usage: restock {name}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        ("run", "SIGTERM and Ctrl-C stop it"),
+        ("replay", 'Each line of the trace is {"at": TIME'),
+        ("demo", "no Kafka, Docker or account is needed"),
+    ],
+)
+def test_the_help_of_a_command_says_all_there_is_to_know(
+    name: str, fact: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More than its line in the list of commands, filled to the width, and nothing beside it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert 0 == main([name, "--help"])
+    shown = capsys.readouterr().out
+    assert fact in " ".join(shown.split())
+    assert 80 >= max(map(len, shown.splitlines()))
+    assert "Exit codes" not in shown
+    assert "[default: False]" not in shown
+
+
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     """The version is that of the installed distribution."""
     assert main(["--version"]) == 0
@@ -52,6 +73,9 @@ def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["bogus"], 'Unknown command "bogus"'),
+        (["run", "extra"], "'extra' is one argument too many; see restock run --help"),
+        (["demo", "--plane"], "Did you mean --plain? See restock demo --help"),
+        (["topics", "creat"], "see restock topics --help"),
         (["config", "bogus"], 'Unknown command "bogus"'),
         (["config", "show", "--bogus"], "Unknown option: --bogus"),
         (["replay"], "EVENTS"),
@@ -82,6 +106,7 @@ def test_wrong_usage_is_one_line_and_2(
     [
         (RestockError("it failed"), 1, "restock: it failed\n"),
         (OSError(28, "No space left", "/data"), 1, "restock: /data: No space left\n"),
+        (OSError(28, "No space left"), 1, "restock: input or output: No space left\n"),
         (KeyError("x"), 1, "restock: unexpected KeyError: 'x'; this is a bug"),
         (KeyboardInterrupt(), 130, ""),
     ],

@@ -105,6 +105,35 @@ def test_check_names_the_file(file: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == f"settings are in order ({file})\n"
 
 
+def test_check_names_a_file_without_settings(
+    own_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is read is named, although it changes nothing."""
+    empty = own_directory / "restock.toml"
+    empty.write_text("# nothing yet\n", encoding="utf-8")
+    assert 0 == main(["config", "check"])
+    assert f"settings are in order ({empty})\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ('"securty.protocol" = "ssl"', 'No such configuration property: "securty.protocol"'),
+        ('"security.protocol" = "tsl"', 'Invalid value "tsl"'),
+        ('"ssl.ca.location" = "/nowhere.pem"\n"security.protocol" = "ssl"', "ssl.ca.location"),
+    ],
+)
+def test_check_refuses_what_librdkafka_refuses(
+    file: Path, option: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt option is found before the program is started, and without a broker."""
+    file.write_text(f"[kafka.options]\n{option}\n", encoding="utf-8")
+    assert 2 == main(["config", "check"])
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert 1 == shown.count("\n")
+
+
 def test_check_refuses_a_wrong_policy(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The policy is checked with the rest, and the key's path is named."""
     file.write_text("[[policy.override]]\nvariants = []\nper_unit = 1\n", encoding="utf-8")

@@ -175,8 +175,8 @@ def test_people_get_a_summary_on_standard_error(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == (
-        "2 lines read (0 dead-lettered, 0 tombstones), 1 variants: "
-        f"1 notifications in {output}, 0 still waiting\n"
+        "2 lines read (0 dead-lettered, 0 tombstones), 1 variant: "
+        f"1 notification in {output}, 0 still waiting\n"
     )
 
 
