@@ -33,7 +33,9 @@ _PEOPLE_A_TURN = 4_000
 _PEOPLE_A_WAVE = 1_000
 """People of one wave handed over before another variant's wave has its turn."""
 
-_STATUSES_A_TURN = 1_000
+_STATUSES_A_TURN = 100
+"""Status records written before the next records are looked at: half a millisecond of work."""
+
 _STATUSES_A_MILLISECOND = 2
 """Written on average at most: a round of many is followed by a longer pause, so that statuses
 take a few percent of the time even while all variants change all the time."""
