@@ -99,7 +99,7 @@ class Decoder:
                 self.counts.dead_lettered += 1
                 items.append((_SINK_KEY, self._dead_letter(message, error)))
             else:
-                events[crc32(event.variant_id.encode()) % slots].append(event)
+                events[slot_of(event.variant_id, slots)].append(event)
         if batch.opens_epoch:
             items.append((_SINK_KEY, self._tick))
         items += [

@@ -57,7 +57,6 @@ class StepSettings:
         status_interval: milliseconds between two rounds of status records.
         open_journal: see `OpenJournal`.
         clock: the wall clock in epoch milliseconds.
-        register: told of each slot once it is open, for metrics.
         on_error: told of an error of the journal before it ends the flow.
     """
 
@@ -67,7 +66,6 @@ class StepSettings:
     status_interval: int
     open_journal: OpenJournal
     clock: Callable[[], int]
-    register: Callable[[int, Slot], None] = lambda _number, _slot: None
     on_error: Callable[[Exception], None] = lambda _error: None
 
 
@@ -142,7 +140,6 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
         if self._journal is None:
             state = SlotState(self._slot)
             self._journal = self._settings.open_journal(number, self._marker or None, state)
-            self._settings.register(number, self._slot)
 
     def _remembered(self) -> None:
         if self._journal is not None:
