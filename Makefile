@@ -3,10 +3,13 @@
 # Everything happens in a virtual environment of this folder, made from the lock files as needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format lock clean
+.PHONY: help setup demo test check torture bench format lock clean
 
 VENV ?= .venv
-JOBS ?= 2
+JOBS ?= 4
+KILLS ?= 100
+FAULTS ?= 10
+BROKER ?= real
 BIN := $(VENV)/bin
 
 # The first Python that works, asked for its version in a way that every Python answers.
@@ -46,6 +49,10 @@ check: $(DEV) ## Lint, formatting, types, arrows between packages, generated fil
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -m drift
+
+torture: $(DEV) ## Kill it 100 times (KILLS=, SEED=, FAULTS=, BROKER=real|mock), then check
+	@$(BIN)/python -m tests.torture --kills $(KILLS) --faults $(FAULTS) --broker $(BROKER) \
+	    $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(DEV) ## Measure; one part of it with SECTION=name
 	@$(BIN)/python -m benchmarks $(SECTION)

@@ -9,7 +9,11 @@ RestockError
     ├── NotCopartitioned      topics that must have the same number of partitions do not
     ├── OffsetsLost           records to be read next are no longer in the topic
     ├── ConsumerFailed        reading ended with an error that does not pass by itself
-    └── DeliveryFailed        records were not acknowledged by the brokers
+    ├── DeliveryFailed        records were not acknowledged by the brokers
+    └── LeaseError            the lease of a shard
+        ├── LeaseHeld         another process looks after the shard
+        ├── LeaseLost         the brokers did not acknowledge our lease for too long
+        └── StateDisowned     the shard was last looked after with another state directory
 
 Each message is one line that says what is wrong, where, and what to do.
 """
@@ -24,8 +28,12 @@ __all__ = [
     "ConsumerFailed",
     "DeliveryFailed",
     "KafkaOptionError",
+    "LeaseError",
+    "LeaseHeld",
+    "LeaseLost",
     "NotCopartitioned",
     "OffsetsLost",
+    "StateDisowned",
     "TopicMissing",
 ]
 
@@ -60,3 +68,19 @@ class ConsumerFailed(ConnectorError):
 
 class DeliveryFailed(ConnectorError):
     """Records were not acknowledged by the brokers, so their epoch must not become durable."""
+
+
+class LeaseError(ConnectorError):
+    """The lease of a shard cannot be had or kept."""
+
+
+class LeaseHeld(LeaseError):
+    """Another process looks after the shard, or was quicker."""
+
+
+class LeaseLost(LeaseError):
+    """The brokers did not acknowledge our lease in time: another process may have the shard."""
+
+
+class StateDisowned(LeaseError):
+    """The shard was last looked after with another state directory."""

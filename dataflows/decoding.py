@@ -25,9 +25,17 @@ DeadLetterWriter = Callable[[Message, InvalidRecord], Outgoing]
 
 @dataclass(slots=True)
 class DecodingCounts:
-    """What came in since the start."""
+    """What came in since the start.
+
+    Attributes:
+        records: taken from Kafka.
+        events: of these, decoded.
+        tombstones: of these, without a value.
+        dead_lettered: of these, refused.
+    """
 
     records: int = 0
+    events: int = 0
     tombstones: int = 0
     dead_lettered: int = 0
 
@@ -54,6 +62,7 @@ class Decoder:
         dead_letter: DeadLetterWriter,
         tick: Outgoing,
         clock: Callable[[], int],
+        with_arrivals: bool = False,
     ) -> None:
         """Decode for a number of slots.
 
@@ -64,6 +73,7 @@ class Decoder:
             dead_letter: makes the record for the dead-letter topic.
             tick: an empty item for the sink.
             clock: epoch milliseconds, for records that carry no timestamp.
+            with_arrivals: hand on the arrivals of the events as well.
         """
         self.counts = DecodingCounts()
         self._inventory = inventory
@@ -72,11 +82,13 @@ class Decoder:
         self._dead_letter = dead_letter
         self._tick = tick
         self._clock = clock
+        self._with_arrivals = with_arrivals
 
     def __call__(self, batch: RawBatch) -> Iterable[tuple[str, SlotBatch | Outgoing]]:
         """The items for the keyed step, and for the sink."""
         slots, largest, inventory = self._slots, self._max_record_bytes, self._inventory
         events: list[list[Event]] = [[] for _ in range(slots)]
+        arrivals: list[list[int]] = [[] for _ in range(slots)]
         items: list[tuple[str, SlotBatch | Outgoing]] = []
         event: Event
         self.counts.records += len(batch.messages)
@@ -99,11 +111,15 @@ class Decoder:
                 self.counts.dead_lettered += 1
                 items.append((_SINK_KEY, self._dead_letter(message, error)))
             else:
-                events[slot_of(event.variant_id, slots)].append(event)
+                slot = slot_of(event.variant_id, slots)
+                events[slot].append(event)
+                if self._with_arrivals:
+                    arrivals[slot].append(arrival)
+        self.counts.events += sum(map(len, events))
         if batch.opens_epoch:
             items.append((_SINK_KEY, self._tick))
         items += [
-            (slot_key(slot), SlotBatch(slot, own, batch.opens_epoch))
+            (slot_key(slot), SlotBatch(slot, own, batch.opens_epoch, arrivals[slot]))
             for slot, own in enumerate(events)
             if own or batch.opens_epoch
         ]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What passes between the steps of the flow."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from schemas.events import Event
@@ -15,11 +17,14 @@ class SlotBatch(Struct, frozen=True, gc=False):
         slot: number of the slot; Bytewax does not tell a step its key.
         events: may be empty when the batch opens an epoch.
         opens_epoch: the first batch of an epoch: all that was snapshotted before is durable.
+        arrivals: when each of the events arrived, in epoch milliseconds; only for a slot that
+            reads its history again.
     """
 
     slot: int
     events: list[Event]
     opens_epoch: bool
+    arrivals: Sequence[int] = ()
 
 
 def slot_key(slot: int) -> str:

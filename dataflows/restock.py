@@ -24,9 +24,13 @@ from bytewax.outputs import Sink
 from connectors.kafka.records import Outgoing, RawBatch
 from dataflows.decoding import Decoder
 from dataflows.items import SlotBatch
+from dataflows.recalling import Recall, RecallingStep
+from dataflows.reporting import reporting
 from dataflows.waitlist_step import StepSettings, WaitlistStep
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bytewax.operators import KeyedStream
 
 __all__ = ["FLOW_ID", "build_flow"]
@@ -39,6 +43,7 @@ def build_flow(
     decoder: Decoder,
     settings: StepSettings,
     sink: Sink[tuple[str, Outgoing]],
+    recall: Recall | None = None,
 ) -> Dataflow:
     """Wire the flow.
 
@@ -47,12 +52,24 @@ def build_flow(
         decoder: see `Decoder`.
         settings: what the slots share.
         sink: writes `Outgoing` items of any topic.
+        recall: what is known of a lost state whose history is to be read; None: nothing is lost.
     """
     flow = Dataflow(FLOW_ID)
     raw = op.input("kafka-in", flow, source)
-    decoded = op.flat_map("decode", raw, decoder)
+
+    def decode(batch: RawBatch) -> "Iterable[tuple[str, SlotBatch | Outgoing]]":
+        with reporting(settings.on_error):
+            return decoder(batch)
+
+    decoded = op.flat_map("decode", raw, decode)
     split = op.branch("split", decoded, _is_for_slot)
-    told = op.stateful_batch("waitlist", split.trues, lambda marker: WaitlistStep(settings, marker))
+
+    def build_step(marker: bytes | None) -> WaitlistStep:
+        if recall is None:
+            return WaitlistStep(settings, marker)
+        return RecallingStep(settings, recall, marker)
+
+    told = op.stateful_batch("waitlist", split.trues, build_step)
     dead_letters = cast("KeyedStream[Outgoing]", split.falses)
     outgoing = op.merge("merge", told, dead_letters)
     op.output("kafka-out", outgoing, sink)

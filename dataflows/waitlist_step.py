@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The keyed step: one slot of the waitlist, its journal and its one timer."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +10,15 @@ from bytewax.operators import StatefulBatchLogic
 from typing_extensions import override
 
 from connectors.kafka.records import Outgoing
+from dataflows.aftermath import Aftermath
 from dataflows.folding import SlotState
 from dataflows.items import SlotBatch
-from journal.errors import JournalError
+from dataflows.reporting import reporting
 from journal.journal import Journal
 from schemas.encode import encode_slice, encode_status
-from schemas.errors import RestockError
 from schemas.events import WaitlistStatus
 from waitlist.policy import PolicyBook
+from waitlist.resumed import ResumedSlot
 from waitlist.slot import Slot
 
 __all__ = ["OpenJournal", "StepSettings", "WaitlistStep"]
@@ -57,7 +58,9 @@ class StepSettings:
         status_interval: milliseconds between two rounds of status records.
         open_journal: see `OpenJournal`.
         clock: the wall clock in epoch milliseconds.
-        on_error: told of an error of the journal before it ends the flow.
+        on_error: told of an error before it ends the flow.
+        aftermath: whom a run that crashed has told beyond its last durable epoch; None: that is
+            not known here, and only the sink sees to it that nobody is told twice.
     """
 
     policies: PolicyBook
@@ -67,6 +70,7 @@ class StepSettings:
     open_journal: OpenJournal
     clock: Callable[[], int]
     on_error: Callable[[Exception], None] = lambda _error: None
+    aftermath: Aftermath | None = None
 
 
 class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
@@ -80,6 +84,9 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
         self._settings = settings
         self._marker = marker
         self._slot = Slot(settings.policies)
+        self._resumed: ResumedSlot | None = None
+        self._acts = False
+        self._handed_over = False
         self._journal: Journal | None = None
         self._now = 0
         self._statuses_at = 0
@@ -88,78 +95,101 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
     @override
     def on_batch(self, values: list[SlotBatch]) -> tuple[Items, bool]:
         with self._reporting():
-            self._open(values[0].slot)
+            slot = values[0].slot
+            self._open(slot)
             if any(batch.opens_epoch for batch in values):
-                self._remembered()
-        now = self._advance_clock()
-        events = 0
-        for batch in values:
-            self._slot.apply(batch.events, now)
-            events += len(batch.events)
-        out = self._take_turn(now)
-        # Changed stock is written behind: at once in a trickle, in a flood once for many
-        # changes of a variant, and never so much that the end of the epoch would stall.
-        self._write_down(max(_STOCK_RECORDS_AT_LEAST, events // _EVENTS_A_STOCK_RECORD))
-        return out, self.RETAIN
+                self._remembered(slot)
+            if not self._knows_aftermath(slot):
+                return [], self.RETAIN  # they hold no events yet
+            now = self._advance_clock()
+            events = 0
+            for batch in values:
+                self._slot.apply(batch.events, now)
+                events += len(batch.events)
+            out = self._take_turn(now)
+            # Changed stock is written behind: at once in a trickle, in a flood once for many
+            # changes of a variant, and never so much that the end of the epoch would stall.
+            self._write_down(max(_STOCK_RECORDS_AT_LEAST, events // _EVENTS_A_STOCK_RECORD))
+            return out, self.RETAIN
 
     @override
     def on_notify(self) -> tuple[Items, bool]:
-        # Bytewax cannot cancel a timer: this may come for nothing, and decides anew.
-        if self._journal is None:
-            return [], self.RETAIN
-        out = self._take_turn(self._advance_clock())
-        self._write_down(_STOCK_RECORDS_AT_LEAST)
-        return out, self.RETAIN
+        with self._reporting():
+            # Bytewax cannot cancel a timer: this may come for nothing, and decides anew.
+            if not self._acts:
+                return [], self.RETAIN
+            out = self._take_turn(self._advance_clock())
+            self._write_down(_STOCK_RECORDS_AT_LEAST)
+            return out, self.RETAIN
 
     @override
     def on_eof(self) -> tuple[Items, bool]:
-        # People of running waves are handed over by the next run.
-        statuses = self._slot.take_statuses(self._now)
-        return self._status_records(statuses), self.RETAIN
+        with self._reporting():
+            if not self._acts:
+                return [], self.RETAIN
+            # People of running waves are handed over by the next run.
+            statuses = self._slot.take_statuses(self._now)
+            return self._status_records(statuses), self.RETAIN
 
     @override
     def notify_at(self) -> datetime | None:
-        if self._journal is None:
-            return None
-        if self._slot.pending() or self._statuses_left:
-            return _moment(self._now)
-        times = [self._slot.next_due(), self._slot.next_expiry()]
-        if self._slot.changes():
-            times.append(self._statuses_at)
-        return min((_moment(time) for time in times if time is not None), default=None)
+        with self._reporting():
+            if not self._acts:
+                return None
+            if self._slot.pending() or self._statuses_left:
+                return _moment(self._now)
+            times = [self._slot.next_due(), self._slot.next_expiry()]
+            if self._slot.changes():
+                times.append(self._statuses_at)
+            return min((_moment(time) for time in times if time is not None), default=None)
 
     @override
     def snapshot(self) -> bytes:
-        if self._journal is not None:
-            self._write_down(None)
-            with self._reporting():
+        with self._reporting():
+            if self._journal is not None:
+                self._write_down(None)
                 self._marker = self._journal.sync()
-        return self._marker or b""
+            if self._acts and self._resumed is not None:
+                self._handed_over = self._resumed.is_handed_over()
+            return self._marker or b""
 
     def _open(self, number: int) -> None:
         if self._journal is None:
+            if self._settings.aftermath is not None:
+                self._slot = self._resumed = ResumedSlot(self._settings.policies)
             state = SlotState(self._slot)
             self._journal = self._settings.open_journal(number, self._marker or None, state)
 
-    def _remembered(self) -> None:
+    def _knows_aftermath(self, number: int) -> bool:
+        """Whether the slot has heard what a crash has left, so that it may decide."""
+        aftermath = self._settings.aftermath
+        if aftermath is None or self._acts:
+            self._acts = True
+        elif aftermath.is_known and self._resumed is not None:
+            self._resumed.recall(aftermath.told_of(number))
+            self._acts = True
+        return self._acts
+
+    def _remembered(self, number: int) -> None:
         if self._journal is not None:
-            self._journal.durable()
+            self._journal.durable(self._slot.effects())
+        aftermath = self._settings.aftermath
+        if aftermath is None or self._resumed is None:
+            return
+        if self._handed_over:
+            aftermath.handed_over(number)
+        if self._acts and aftermath.is_over:
+            self._resumed.forget()
+            self._resumed = None
 
     def _write_down(self, stock: int | None) -> None:
         records = self._slot.take_records(stock)
         if records and self._journal is not None:
-            with self._reporting():
-                for record in records:
-                    self._journal.append(record)
+            for record in records:
+                self._journal.append(record)
 
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        """Let the program know what went wrong before Bytewax prints its panic."""
-        try:
-            yield
-        except (JournalError, RestockError) as error:
-            self._settings.on_error(error)
-            raise
+    def _reporting(self) -> AbstractContextManager[None]:
+        return reporting(self._settings.on_error)
 
     def _advance_clock(self) -> int:
         """The decisions' clock does not go back, whatever the machine's does."""

@@ -14,14 +14,30 @@ from typing import IO, TYPE_CHECKING
 
 from journal.base import check_base
 from journal.errors import JournalError
+from journal.turns import Turns
 
 if TYPE_CHECKING:
     from journal.marker import FileEntry, Marker
 
-__all__ = ["Compaction"]
+__all__ = ["Compaction", "CompactionCounts"]
 
 _LONGEST_PAUSE = 1024
 _LONGEST_MESSAGE = 2000
+
+
+@dataclass(slots=True)
+class CompactionCounts:
+    """What became of the helpers of a slot since it was opened.
+
+    Attributes:
+        started: helpers that were started.
+        failed: attempts that failed, those that could not be started included.
+        failed_in_a_row: of these the last ones, since one succeeded.
+    """
+
+    started: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +58,15 @@ class Compaction:
     Args:
         directory: The slot's folder.
         factory: "module:callable" that makes an empty state.
+        turns: Shared with those whose helpers must not all run at once; None: on its own.
     """
 
-    def __init__(self, directory: Path, factory: str) -> None:
+    def __init__(self, directory: Path, factory: str, turns: Turns | None = None) -> None:
         self._directory = directory
         self._factory = factory
+        self._turns = turns or Turns()
         self._helper: _Helper | None = None
-        self._failures = 0
+        self.counts = CompactionCounts()
         self._pause = 0
         self.last_error: str | None = None
 
@@ -60,16 +78,19 @@ class Compaction:
     @property
     def failed(self) -> bool:
         """Whether the last attempt failed."""
-        return self._failures > 0
+        return self.counts.failed_in_a_row > 0
 
     def ready(self) -> bool:
-        """Tell whether a helper may be started now; each call shortens a pause after a failure."""
+        """Tell whether a helper may be started now, and must be, since it has its turn then.
+
+        Each call shortens a pause after a failure.
+        """
         if self._helper is not None:
             return False
         if self._pause:
             self._pause -= 1
             return False
-        return True
+        return self._turns.ask(self)
 
     def start(self, sources: Marker, target: str) -> None:
         """Start a helper.
@@ -86,8 +107,7 @@ class Compaction:
         # The helper must find the state's module wherever this process found it.
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         try:
-            # A file, since a full pipe would block a helper that nobody reads from meanwhile.
-            messages = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - lives on
+            messages = _message_file()
         except OSError as error:
             self._fail(f"the helper could not be started: {error}")
             return
@@ -106,6 +126,7 @@ class Compaction:
         # For a journal that is dropped without `close`; at the process's end the kernel does it.
         undertaker = weakref.finalize(self, _kill, process, messages)
         undertaker.atexit = False
+        self.counts.started += 1
         self._helper = _Helper(process, sources, target, messages, undertaker)
 
     def take(self) -> tuple[Marker, FileEntry] | None:
@@ -118,6 +139,7 @@ class Compaction:
         if helper is None or helper.process.poll() is None:
             return None
         self._helper = None
+        self._turns.give_back(self)
         helper.undertaker.detach()
         try:
             base = self._result(helper)
@@ -125,12 +147,13 @@ class Compaction:
             self._remove(helper.target)
             self._fail(str(error))
             return None
-        self._failures = 0
+        self.counts.failed_in_a_row = 0
         self.last_error = None
         return helper.sources, base
 
     def stop(self) -> None:
         """Kill a running helper and wait until it is gone; its work is lost, nothing else."""
+        self._turns.give_back(self)
         helper = self._helper
         if helper is None:
             return
@@ -149,8 +172,10 @@ class Compaction:
         return check_base(self._directory, helper.target, helper.sources)
 
     def _fail(self, message: str) -> None:
-        self._failures += 1
-        self._pause = min(2**self._failures, _LONGEST_PAUSE)
+        self._turns.give_back(self)
+        self.counts.failed += 1
+        self.counts.failed_in_a_row += 1
+        self._pause = min(2**self.counts.failed_in_a_row, _LONGEST_PAUSE)
         self.last_error = message
 
     def _remove(self, target: str) -> None:
@@ -159,6 +184,14 @@ class Compaction:
                 (self._directory / name).unlink(missing_ok=True)
             except OSError:
                 continue  # the next resume deletes it
+
+
+def _message_file() -> IO[bytes]:
+    """A file, since a full pipe would block a helper that nobody reads from meanwhile."""
+    if sys.platform == "linux":
+        # In memory, since a helper that fails for lack of space could not say so on the disk.
+        return os.fdopen(os.memfd_create("journal-compact"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _kill(process: subprocess.Popen[bytes], messages: IO[bytes]) -> None:

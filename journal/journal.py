@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from journal.compaction import Compaction
+from journal.compaction import Compaction, CompactionCounts
 from journal.errors import JournalError, JournalFailed
 from journal.files import make_directory
 from journal.limits import DEFAULT_LIMITS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from journal.limits import Limits
     from journal.state import Foldable
+    from journal.turns import Turns
 
 __all__ = ["Journal"]
 
@@ -50,6 +51,7 @@ class Journal:
         token: str,
         factory: str,
         limits: Limits,
+        turns: Turns | None,
         crash_point: Callable[[str], None],
     ) -> None:
         """Take over a checked folder; use `open`."""
@@ -58,7 +60,7 @@ class Journal:
         self._token = token
         self._limits = limits
         self._crash_point = crash_point
-        self._compaction = Compaction(directory, factory)
+        self._compaction = Compaction(directory, factory, turns)
         self._base = marker.base
         self._closed = list(marker.segments)
         self._segment: SegmentWriter | None = None
@@ -66,10 +68,14 @@ class Journal:
         self._encoded = marker.encode()
         self._replaced: list[str] = []
         self._numbered = 0
+        # How much work had been done when the newest records of the base, and of the closed
+        # segments, were written.
+        self._work_in_base = 0
+        self._work_closed = 0
         self._unusable: str | None = None
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - what it works with, by keyword
         cls,
         directory: Path,
         slot: int,
@@ -79,6 +85,7 @@ class Journal:
         token: str,
         factory: str,
         limits: Limits = DEFAULT_LIMITS,
+        turns: Turns | None = None,
         crash_point: Callable[[str], None] = _go_on,
     ) -> Self:
         """Rebuild a slot's state and go on after it.
@@ -96,6 +103,7 @@ class Journal:
             token: Letters and digits that no other execution ever used; part of all new names.
             factory: "module:callable" that makes an empty state in the helper process.
             limits: When to write and to compact.
+            turns: Shared by journals that must not all compact at once; None: on its own.
             crash_point: Called with a name at points where a test may end the process.
 
         Raises:
@@ -118,7 +126,13 @@ class Journal:
         clean(directory, named)
         crash_point("open-cleaned")
         return cls(
-            directory, named, token=token, factory=factory, limits=limits, crash_point=crash_point
+            directory,
+            named,
+            token=token,
+            factory=factory,
+            limits=limits,
+            turns=turns,
+            crash_point=crash_point,
         )
 
     @property
@@ -130,6 +144,16 @@ class Journal:
     def compacting(self) -> bool:
         """Whether a helper process works on a new base, or has made one that is not taken yet."""
         return self._compaction.running
+
+    @property
+    def compactions(self) -> CompactionCounts:
+        """What became of the compactions so far."""
+        return self._compaction.counts
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files that the next marker would name; any thread may ask."""
+        return sum(entry.length for entry in self._files().files())
 
     def append(self, record: bytes) -> None:
         """Add one redo record; it counts once a marker after it is committed.
@@ -175,11 +199,16 @@ class Journal:
             self._encoded = files.encode()
         return self._encoded
 
-    def durable(self) -> None:
+    def durable(self, work: int = 0) -> None:
         """Take note that the last marker given by `sync` (or to `open`) is committed.
 
         Only here files are deleted that it no longer names, a finished new base is adopted for the
         next marker, and a compaction starts when it is due.
+
+        Args:
+            work: What the owner of the state counts while it applies records, live or again, and
+                not while it loads a base: what redoing all of them would cost, in its own unit
+                (see `Limits.compact_work`). A few bytes of log can stand for the work of minutes.
 
         Raises:
             JournalFailed: If the operating system refuses.
@@ -188,8 +217,9 @@ class Journal:
         self._check_usable()
         self._delete_replaced()
         self._adopt()
-        if self._limits.compaction_due(self._files()) and self._compaction.ready():
-            self._compact()
+        due = self._limits.compaction_due(self._files(), work - self._work_in_base)
+        if due and self._compaction.ready():
+            self._compact(work)
 
     def close(self) -> None:
         """Stop a running helper and close the files; nothing is written. Can be called again."""
@@ -224,14 +254,17 @@ class Journal:
         sources, base = result
         self._replaced += [entry.name for entry in sources.files()]
         self._base = base
+        self._work_in_base = self._work_closed
         del self._closed[: len(sources.segments)]
         self._crash_point("base-adopted")
 
-    def _compact(self) -> None:
+    def _compact(self, work: int) -> None:
         # After a failure the same closed files serve again: a segment for each attempt would make
         # the marker grow for as long as the cause stays.
-        if self._segment is not None and not (self._closed and self._compaction.failed):
-            self._rotate(self._segment)
+        if not (self._closed and self._compaction.failed):
+            self._work_closed = work
+            if self._segment is not None:
+                self._rotate(self._segment)
         self._compaction.start(
             Marker(self._slot, self._base, tuple(self._closed)), self._name("base")
         )

@@ -31,6 +31,7 @@ _COMMANDS = {
     "run": "Decide who is told, live, from Kafka to Kafka.",
     "replay": "Run a recorded trace through the decisions, without Kafka.",
     "topics": "Create the topics in Kafka, or check them.",
+    "state": "Check, back up or restore what the program remembers.",
     "config": "Show the settings in force, or check them.",
 }
 

@@ -62,6 +62,15 @@ _PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
     ),
 }
 
+# Newer librdkafka only: looked up when they are called.
+_LATER_PROTOTYPES: Final[dict[str, tuple[Any, list[Any]]]] = {
+    "rd_kafka_mock_topic_delete": (_Int, [_Pointer, _Text]),
+    "rd_kafka_mock_partition_push_request_errors": (
+        _Int,
+        [_Pointer, _Text, ctypes.c_int32, ctypes.c_int16, ctypes.c_size_t],
+    ),
+}
+
 
 class EmbeddedBrokerError(RestockError):
     """The embedded broker is not to be had on this platform, or refused what it was asked."""
@@ -140,6 +149,40 @@ class EmbeddedBroker:
         )
         self._check(code, f"create topic {name!r}")
 
+    def delete_topic(self, name: str) -> None:
+        """Delete a topic and its records.
+
+        Raises:
+            EmbeddedBrokerError: There is none, or librdkafka is older than 2.15.
+        """
+        code = self._later("rd_kafka_mock_topic_delete")(self._running(), name.encode())
+        self._check(code, f"delete topic {name!r}")
+
+    def push_partition_errors(
+        self, topic: str, partition: int, api_key: int, codes: Sequence[int]
+    ) -> None:
+        """Let the next requests of a kind fail for one partition, and not for others.
+
+        Args:
+            topic: The partition's topic.
+            partition: Its number.
+            api_key: The kind of request, see `ApiKey`.
+            codes: Kafka protocol error codes (0 lets one request pass).
+
+        Raises:
+            EmbeddedBrokerError: There is no such partition, or librdkafka is older than 2.15.
+        """
+        push = self._later("rd_kafka_mock_partition_push_request_errors")
+        code = push(
+            self._running(),
+            topic.encode(),
+            partition,
+            api_key,
+            len(codes),
+            *map(_Int, codes),
+        )
+        self._check(code, f"push errors for {topic} [{partition}]")
+
     def push_request_errors(self, api_key: int, codes: Sequence[int]) -> None:
         """Let the next requests of a kind fail, one for each error code, in this order.
 
@@ -188,6 +231,10 @@ class EmbeddedBroker:
         """Answer metadata requests for a topic with an error code (0: none any more)."""
         self._library.rd_kafka_mock_topic_set_error(self._running(), topic.encode(), code)
 
+    def _later(self, name: str) -> Any:  # noqa: ANN401 - a function of ctypes
+        _declare(self._library, name, *_LATER_PROTOTYPES[name])
+        return getattr(self._library, name)
+
     def _running(self) -> int:
         if self._cluster is None:
             message = "the embedded broker is closed"
@@ -219,17 +266,21 @@ def _load_library() -> ctypes.CDLL:
     path = _library_path()
     library = ctypes.CDLL(str(path))
     for name, (result, arguments) in _PROTOTYPES.items():
-        try:
-            function = getattr(library, name)
-        except AttributeError:
-            message = (
-                f"the embedded broker needs {name}, which {path.name} does not export: "
-                "use a real broker, or the confluent-kafka wheel of another platform"
-            )
-            raise EmbeddedBrokerError(message) from None
-        function.restype = result
-        function.argtypes = arguments
+        _declare(library, name, result, arguments)
     return library
+
+
+def _declare(library: ctypes.CDLL, name: str, result: Any, arguments: list[Any]) -> None:  # noqa: ANN401 - types of ctypes
+    try:
+        function = getattr(library, name)
+    except AttributeError:
+        message = (
+            f"the embedded broker needs {name}, which {Path(library._name).name} does not "  # noqa: SLF001 - a file that was opened
+            "export: use a real broker, or the confluent-kafka wheel of another platform or version"
+        )
+        raise EmbeddedBrokerError(message) from None
+    function.restype = result
+    function.argtypes = arguments
 
 
 def _library_path() -> Path:

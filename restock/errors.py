@@ -8,6 +8,8 @@ The part of the tree that belongs to this package::
     |   +-- ConfigError     restock.toml, the environment or a policy is wrong          exit 2
     |   +-- ReplayError     a replay's input or output cannot be used                   exit 2
     +-- StartupError        the program cannot start with what it found outside         exit 1
+    +-- StalledError        the program makes no headway                                exit 1
+    +-- StateError          stored state is damaged, incomplete or in the way           exit 1
 
 Every message is one line: what is wrong, where, and what to do.
 """
@@ -24,7 +26,9 @@ __all__ = [
     "EXIT_USAGE",
     "ConfigError",
     "ReplayError",
+    "StalledError",
     "StartupError",
+    "StateError",
     "UsageError",
     "exit_code_of",
 ]
@@ -50,8 +54,16 @@ class ReplayError(UsageError):
     """A replay's input, policy or output cannot be used; the message names file and line."""
 
 
+class StalledError(RestockError):
+    """Nothing has become durable for too long; the message says what the program was doing."""
+
+
 class StartupError(RestockError):
     """The program cannot start with what it found: a broker, a topic, a state directory."""
+
+
+class StateError(RestockError):
+    """Stored state is damaged, incomplete or in the way; the message names the file or folder."""
 
 
 def exit_code_of(error: RestockError) -> int:

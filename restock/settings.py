@@ -14,12 +14,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
-from connectors.durations import Duration
+from connectors.durations import Duration, format_duration
 from connectors.kafka.settings import KafkaSettings
 from schemas.topics import TOPICS, dead_letter_topic
 from waitlist.policy import PolicyBook, load_policy
 
 __all__ = [
+    "HealthSettings",
     "LoggingSettings",
     "Settings",
     "StateSettings",
@@ -51,6 +52,7 @@ class TopicSettings(BaseModel):
         notifications: One record per person told: the result.
         waitlist: Where each variant's waitlist stands, written when it changes.
         deliveries: What became of each notification.
+        leases: Which process looks after which shard.
     """
 
     model_config = _GROUP
@@ -61,6 +63,7 @@ class TopicSettings(BaseModel):
     notifications: TopicName = TOPICS["notifications"].default_name
     waitlist: TopicName = TOPICS["waitlist"].default_name
     deliveries: TopicName = TOPICS["deliveries"].default_name
+    leases: TopicName = TOPICS["leases"].default_name
 
     @model_validator(mode="after")
     def _check_distinct(self) -> Self:
@@ -85,6 +88,10 @@ class StateSettings(BaseModel):
         epoch_interval: How often what was read, decided and written becomes durable together.
         slots: Parts that the variants are spread over; chosen once for a state directory.
         status_interval: How often at most the status of a variant is written.
+        min_free_bytes: The program ends when fewer bytes are free on the disk; 0: never.
+        lease_timeout: How long a process may be silent in the topic of leases before another
+            machine takes its shard over; it ends itself after five sixths of it.
+        watchdog_timeout: The program ends when nothing has become durable for so long; "0s": never.
     """
 
     model_config = _GROUP
@@ -93,6 +100,9 @@ class StateSettings(BaseModel):
     epoch_interval: Duration = Field(default=timedelta(seconds=1), gt=timedelta(0))
     slots: int = Field(default=4, ge=1, le=1024)
     status_interval: Duration = timedelta(seconds=1)
+    min_free_bytes: int = Field(default=16 * 1024 * 1024, ge=0)
+    lease_timeout: Duration = Field(default=timedelta(seconds=60), ge=timedelta(seconds=1))
+    watchdog_timeout: Duration = timedelta(minutes=5)
 
 
 class LoggingSettings(BaseModel):
@@ -109,6 +119,20 @@ class LoggingSettings(BaseModel):
     format: Literal["auto", "console", "json"] = "auto"
 
 
+class HealthSettings(BaseModel):
+    """Where the program tells how it is: the ``[health]`` table.
+
+    Attributes:
+        port: Where /livez, /readyz and /metrics are served; 0: nowhere.
+        address: The address to listen at; "0.0.0.0" is every one of the machine.
+    """
+
+    model_config = _GROUP
+
+    port: int = Field(default=0, ge=0, le=65_535)
+    address: str = Field(default="127.0.0.1", min_length=1)
+
+
 class Settings(BaseSettings):
     """Every setting of the program.
 
@@ -117,6 +141,7 @@ class Settings(BaseSettings):
         topics: The names of the topics.
         state: Where the state lives.
         logging: What is logged.
+        health: Where the program tells how it is.
         policy: The ``[policy]`` table as given; `policy_book` reads it.
     """
 
@@ -132,6 +157,7 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     state: StateSettings = StateSettings()
     logging: LoggingSettings = LoggingSettings()
+    health: HealthSettings = HealthSettings()
     policy: dict[str, object] = Field(default_factory=dict)
 
     @override
@@ -146,6 +172,26 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take values from nowhere but the caller, see the module's docstring."""
         return (init_settings,)
+
+    def check_watchdog(self) -> None:
+        """Check that the watchdog leaves time for what may rightly take long.
+
+        Raises:
+            ValueError: It would bark before an epoch ends, or before Kafka's time is up.
+        """
+        timeout = self.state.watchdog_timeout
+        if not timeout:
+            return
+        for name, other in (
+            ("state.epoch_interval", self.state.epoch_interval),
+            ("kafka.delivery_timeout", self.kafka.delivery_timeout),
+        ):
+            if timeout <= other:
+                message = (
+                    f"must be more than {name} ({format_duration(other)}), but is "
+                    f'{format_duration(timeout)}; "0s" switches the watchdog off'
+                )
+                raise ValueError(message)
 
     def policy_book(self) -> PolicyBook:
         """Return the wave policy that the ``[policy]`` table stands for.

@@ -180,6 +180,12 @@ def _validate(merged: dict[str, object], origins: Mapping[KeyPath, str]) -> Sett
         place = _origin_of(path, origins) or "policy"
         message = f"{place}: {error}; see docs/semantics.md section 4"
         raise ConfigError(message) from None
+    try:
+        settings.check_watchdog()
+    except ValueError as error:
+        place = _origin_of(("state", "watchdog_timeout"), origins) or "settings"
+        message = f"{place}: state.watchdog_timeout: {error}; see restock.example.toml"
+        raise ConfigError(message) from None
     return settings
 
 

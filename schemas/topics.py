@@ -9,11 +9,22 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from schemas import records
+from schemas.leases import Lease
 
 __all__ = ["DEAD_LETTER_CONFIG", "TOPICS", "TopicSpec", "dead_letter_topic"]
 
 _FOREVER: Final = {"retention.ms": "-1"}
+# A notification may carry as much as the sign-up and the stock record it is made of, each as large
+# as Kafka's default allows. A record that no topic takes would end every start anew.
+_TWO_RECORDS: Final = str(4 * 1024 * 1024)
 _THIRTY_DAYS: Final = {"retention.ms": str(30 * 86_400_000)}
+# A start reads the whole topic, and only closed segments are compacted.
+_SHORT: Final = {
+    "delete.retention.ms": "60000",
+    "min.cleanable.dirty.ratio": "0.01",
+    "segment.bytes": str(1024 * 1024),
+    "segment.ms": str(3_600_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ _SPECS: Final = (
         model=records.Notification,
         purpose="one record per person told",
         # Whoever rebuilds lost state from the topics needs to know everybody who was told.
-        config=_FOREVER,
+        config={**_FOREVER, "max.message.bytes": _TWO_RECORDS},
         published=True,
     ),
     TopicSpec(
@@ -124,6 +135,17 @@ _SPECS: Final = (
         model=records.Delivery,
         purpose="what became of each notification",
         config=_THIRTY_DAYS,
+        published=True,
+    ),
+    TopicSpec(
+        role="leases",
+        default_name="restock.leases",
+        key="group shard",
+        cleanup_policy="compact",
+        default_partitions=4,
+        model=Lease,
+        purpose="which process looks after which shard",
+        config=_SHORT,
         published=True,
     ),
 )

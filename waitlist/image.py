@@ -16,8 +16,9 @@ from schemas.events import WaveHeader
 from waitlist.errors import StateError
 from waitlist.index import IdentifierIndex
 from waitlist.line import Line, PackedLine
+from waitlist.migrations import upgrade_chunk
 from waitlist.queue import Queue
-from waitlist.redo import VERSION, check_version, decode, encode, pack_facts, pack_header
+from waitlist.redo import VERSION, decode, encode, pack_facts, pack_header
 from waitlist.state import State
 from waitlist.variant import Variant, Wave
 
@@ -53,12 +54,15 @@ def load_state(state: State, chunks: Iterable[bytes]) -> None:
     """
     buckets: list[bytes] = []
     swept = 0
+    version: object = None
     try:
         for chunk in chunks:
             kind, content = decode(chunk)
             if kind == _HEAD:
-                version, state.arrivals, swept = content
-                check_version(version)
+                version = content[0]
+            content = upgrade_chunk(version, kind, content)
+            if kind == _HEAD:
+                _, state.arrivals, swept = content
             elif kind == _BUCKETS:
                 buckets += content
             elif kind == _VARIANTS:

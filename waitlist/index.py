@@ -22,6 +22,7 @@ _SIZE = 24
 _PRINT = 10
 _TAG = 16
 _KIND_SHIFT = 6
+_MARKERS = 1 << _KIND_SHIFT
 _PER_BUCKET = 12
 _BUCKETS_A_CHUNK = 4096
 
@@ -125,10 +126,12 @@ class IdentifierIndex:
             self._split()
 
     def sweep(self, buckets: int, forgotten: Callable[[int, int], bool]) -> None:
-        """Visit the next ``buckets`` buckets in turn and drop records that are ``forgotten``."""
+        """Visit the next ``buckets`` buckets in turn and drop markers that are ``forgotten``."""
         for _ in range(min(buckets, len(self._buckets))):
             self._swept = (self._swept + 1) % len(self._buckets)
             bucket = self._buckets[self._swept]
+            if max(bucket[_TAG::_SIZE], default=0) < _MARKERS:
+                continue  # nobody but people who wait: the usual case while a queue grows
             kept = [
                 bucket[position : position + _SIZE]
                 for position in range(0, len(bucket), _SIZE)

@@ -21,6 +21,9 @@ from waitlist.line import Line, PackedLine, Person
 
 __all__ = ["Expired", "Queue"]
 
+_LEFT_AT_LEAST = 64
+"""Expiries of people who have left that are not worth a new calendar."""
+
 Expired = tuple[int, Person]
 """(priority, person) of an entry that has expired."""
 
@@ -119,7 +122,9 @@ class Queue:
         """
         if expired_before is not None:
             for lines in (self.lines, self.parked):
-                for priority in list(lines):
+                # Nobody is the usual answer, of every variant after a restart: it must be quick.
+                come = [at for at, line in lines.items() if line.first_time() <= expired_before]
+                for priority in come:
                     for person in _take(lines, priority, expired_before, None):
                         yield priority, person
         if self._expiries is not None:
@@ -157,6 +162,18 @@ class Queue:
             if self._expiries is None:
                 self._expiries = Expiries()
             self._expiries.add(expires_at, priority, time, number)
+            if len(self._expiries) > 2 * len(self) + _LEFT_AT_LEAST:
+                self._forget_who_left()
+
+    def _forget_who_left(self) -> None:
+        """Make the calendar anew, of those who are here."""
+        self._expiries = Expiries()
+        for lines in (self.lines, self.parked):
+            for priority, line in lines.items():
+                for time, number, payload in line:
+                    expires_at = entries.expires_at(payload)
+                    if expires_at is not None:
+                        self._expiries.add(expires_at, priority, time, number)
 
 
 def _take(lines: dict[int, Line], priority: int, until: int, limit: int | None) -> Line:

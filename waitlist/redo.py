@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Redo records: what has happened in a slot, as bytes.
 
-A record is a MessagePack list: `VERSION`, then operations, each a list that begins with
+A record is a MessagePack list: its version, then operations, each a list that begins with
 its number. Stock is not written figure by figure: a changed variant is written with its
 whole stock, some time before the epoch ends (`RedoLog.take`).
 """
@@ -15,6 +15,7 @@ from msgspec.msgpack import Decoder, Encoder
 from schemas.events import WaveHeader
 from waitlist.entries import decode_extension, encode_number, encode_product
 from waitlist.errors import StateError
+from waitlist.migrations import VERSION, upgrade_record
 from waitlist.state import State
 from waitlist.stock import StockFacts
 from waitlist.variant import Variant
@@ -22,7 +23,6 @@ from waitlist.variant import Variant
 __all__ = [
     "VERSION",
     "RedoLog",
-    "check_version",
     "decode",
     "encode",
     "pack_facts",
@@ -30,10 +30,8 @@ __all__ = [
     "redo",
 ]
 
-VERSION = 1
-"""Of records and dumps. A change of either raises it and keeps reading the older."""
-
 _STOCK, _JOINED, _SIGNED_OFF, _EXPIRED, _WAVE, _HANDED_OVER, _SWEPT = range(7)
+_ANSWERED, _CONTINUED, _RECALLED = range(7, 10)
 _OPERATIONS_A_RECORD = 10_000
 
 encode = Encoder().encode
@@ -86,6 +84,18 @@ class RedoLog:
         """See `State.sweep`."""
         self._operations.append((_SWEPT, buckets, told_before, signed_off_before))
 
+    def answered(self, keys: Sequence[bytes], triggered_at: int, cycle: int) -> None:
+        """See `State.answer`."""
+        self._operations.append((_ANSWERED, keys, triggered_at, cycle))
+
+    def recalled(self, variant: Variant, key: bytes, triggered_at: int, cycle: int) -> None:
+        """See `State.recall`."""
+        self._operations.append((_RECALLED, variant.variant_id, key, triggered_at, cycle))
+
+    def continued(self, variant: Variant, told: int) -> None:
+        """See `State.count_told`."""
+        self._operations.append((_CONTINUED, variant.variant_id, told))
+
     def take(self, stock: int | None) -> list[bytes]:
         """The records of everything so far, with the stock of at most ``stock`` variants."""
         if stock is None or stock >= len(self.stock):
@@ -116,25 +126,13 @@ def redo(state: State, record: bytes) -> Iterator[Variant]:
     """
     try:
         version, *operations = decode(record)
-        check_version(version)
-        for number, *arguments in operations:
+        for number, *arguments in upgrade_record(version, operations):
             variant = _REDO[number](state, *arguments)
             if variant is not None:
                 yield variant
     except (DecodeError, TypeError, ValueError, LookupError) as error:
         message = f"a redo record cannot be read: {error}"
         raise StateError(message) from error
-
-
-def check_version(version: object) -> None:
-    """Refuse what another version wrote.
-
-    Raises:
-        StateError: naming both versions.
-    """
-    if version != VERSION:
-        message = f"the state has format {version}, this version of restock reads {VERSION}"
-        raise StateError(message)
 
 
 def pack_facts(facts: StockFacts) -> tuple[object, ...]:
@@ -202,6 +200,24 @@ def _redo_swept(state: State, buckets: int, told_before: int, signed_off_before:
     state.sweep(buckets, told_before, signed_off_before)
 
 
+def _redo_answered(state: State, keys: list[bytes], triggered_at: int, cycle: int) -> None:
+    state.answer(keys, triggered_at, cycle)
+
+
+def _redo_recalled(
+    state: State, variant_id: str, key: bytes, triggered_at: int, cycle: int
+) -> Variant:
+    variant = state.variant(variant_id)
+    state.recall(variant, key, triggered_at, cycle)
+    return variant
+
+
+def _redo_continued(state: State, variant_id: str, told: int) -> Variant:
+    variant = state.variant(variant_id)
+    state.count_told(variant, told)
+    return variant
+
+
 _REDO: dict[int, Callable[..., Variant | None]] = {
     _STOCK: _redo_stock,
     _JOINED: _redo_joined,
@@ -210,4 +226,7 @@ _REDO: dict[int, Callable[..., Variant | None]] = {
     _WAVE: _redo_wave,
     _HANDED_OVER: _redo_handed_over,
     _SWEPT: _redo_swept,
+    _ANSWERED: _redo_answered,
+    _CONTINUED: _redo_continued,
+    _RECALLED: _redo_recalled,
 }

@@ -34,16 +34,16 @@ from waitlist import entries, tags
 from waitlist.counts import Counts
 from waitlist.image import dump_state, load_state
 from waitlist.index import fingerprint
-from waitlist.policy import PolicyBook
+from waitlist.policy import Policy, PolicyBook
 from waitlist.redo import RedoLog, redo
 from waitlist.state import State
 from waitlist.stock import Applied
-from waitlist.variant import Variant
+from waitlist.variant import Variant, expired, expiry_of
 
 __all__ = ["Slot", "empty_slot"]
 
-_ADDITIONS_A_BUCKET = 24
-"""Twice what a bucket holds: every other time the index grows by all, all of it was swept."""
+_ADDITIONS_A_BUCKET = 6
+"""Half of what a bucket holds: at most half of the index is forgotten. (Above 12 it never ends.)"""
 
 _APPLIED = Applied.APPLIED
 
@@ -141,6 +141,14 @@ class Slot:
         self._expire_due(now)
         return self._state.waiting
 
+    def effects(self) -> int:
+        """What redoing all since the slot was new or loaded would cost: see `State.effects`."""
+        return self._state.effects
+
+    def size(self) -> tuple[int, int]:
+        """How many variants there are, and entries, expired ones included; any thread may ask."""
+        return len(self._state.variants), self._state.waiting
+
     def take_statuses(self, now: int, limit: int | None = None) -> list[WaitlistStatus]:
         """The status of variants somebody has waited for, the longest changed first.
 
@@ -198,7 +206,7 @@ class Slot:
 
     def _subscribe(self, event: SubscribeEvent, now: int) -> None:
         variant = self._state.variant(event.variant_id)
-        if _expired(event.occurred_at, event.expires_at, variant, now):
+        if expired(event.occurred_at, event.expires_at, variant, now):
             self.counts.expired_on_arrival += 1
             return
         keys = [fingerprint(event.variant_id, identifier) for identifier in event.identifiers]
@@ -209,12 +217,10 @@ class Slot:
         waiting = self._state.waiting_entry(variant, keys[0])
         if waiting is not None and waiting[0] <= event.occurred_at:
             payload = self._state.payload(variant, *waiting) or b""
-            if not _expired(waiting[0], entries.expires_at(payload), variant, now):
+            if not expired(waiting[0], entries.expires_at(payload), variant, now):
                 self.counts.duplicates += 1
                 return
-        parked_in = 0
-        if variant.opened_at is not None and variant.cycle in told_in:
-            parked_in = variant.cycle
+        parked_in = self._parked_in(variant, told_in)
         payload = entries.pack(event)
         self._state.join(variant, event.occurred_at, event.priority, payload, parked_in, keys)
         self._log.joined(variant, event.occurred_at, event.priority, payload, parked_in, keys)
@@ -222,7 +228,7 @@ class Slot:
         self._changed[variant] = None
         if variant.opened_at is not None:
             self._touch(variant)
-        self._schedule_expiry(variant, _expiry(event.occurred_at, event.expires_at, variant))
+        self._schedule_expiry(variant, expiry_of(event.occurred_at, event.expires_at, variant))
 
     def _check_markers(
         self, variant: Variant, event: SubscribeEvent, keys: list[bytes], now: int
@@ -238,14 +244,21 @@ class Slot:
                     if header is None:
                         continue
                     at, kind = header.triggered_at, tags.told(header.cycle)
-                remembered = policy.remember if tags.is_told(kind) else policy.remember_sign_offs
-                if now - at > remembered:
+                if not self._counts(kind, now - at, policy):
                     continue
                 if at >= event.occurred_at:
                     return None
                 if tags.is_told(kind):
                     told_in.add(tags.cycle_of(kind))
         return told_in
+
+    def _counts(self, kind: int, age: int, policy: Policy) -> bool:
+        """Whether a marker of that kind and age (milliseconds) is not forgotten."""
+        return age <= (policy.remember if tags.is_told(kind) else policy.remember_sign_offs)
+
+    def _parked_in(self, variant: Variant, told_in: set[int]) -> int:
+        """The cycle in which an entry that joins takes no part; 0: there is none."""
+        return variant.cycle if variant.opened_at is not None and variant.cycle in told_in else 0
 
     def _unsubscribe(self, event: UnsubscribeEvent) -> None:
         variant = self._state.variant(event.variant_id)
@@ -278,12 +291,18 @@ class Slot:
         )
         until = variant.eligible_until()
         # More than there are would be the same, but may need more bits than a record has.
-        limit = None if per_unit is None else min(per_unit * sellable, len(variant.queue or ()))
+        limit = None
+        if per_unit is not None:
+            limit = min(self._quota(variant, per_unit * sellable), len(variant.queue or ()))
         self._log.wave_started(header, until, limit)
         self.counts.told += self._state.start_wave(variant, header, until, limit)
         self.counts.waves += 1
         self._log.stock[variant] = None
         self._changed[variant] = None
+
+    def _quota(self, _variant: Variant, allowed: int) -> int:
+        """How many people the variant's next wave may take of those that it is allowed."""
+        return allowed
 
     def _expire(self, variant: Variant, now: int) -> None:
         """Let expired entries leave; nobody of a variant expires before ``variant.expiry``."""
@@ -367,17 +386,3 @@ def empty_slot() -> Slot:
 
 def _variant_id(variant: Variant) -> str:
     return variant.variant_id
-
-
-def _expiry(occurred_at: int, expires_at: int | None, variant: Variant) -> int | None:
-    """When an entry expires; None: never."""
-    expires_after = variant.policy.expires_after
-    if expires_after is None:
-        return expires_at
-    by_policy = occurred_at + expires_after
-    return by_policy if expires_at is None else min(by_policy, expires_at)
-
-
-def _expired(occurred_at: int, expires_at: int | None, variant: Variant, now: int) -> bool:
-    expiry = _expiry(occurred_at, expires_at, variant)
-    return expiry is not None and now >= expiry

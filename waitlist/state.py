@@ -34,6 +34,8 @@ class State:
         arrivals: number of the last entry that joined.
         waiting: entries in all queues, expired ones that have not left yet included.
         running: waves still to be handed over, in the order of their starts.
+        effects: how often somebody joined, left or was told since the state was made or
+            loaded: what doing the same again would cost.
         unsettled: stock that redo records gave and `settle` has not taken over yet, by id.
     """
 
@@ -43,6 +45,7 @@ class State:
         self.arrivals = 0
         self.waiting = 0
         self.running: deque[Wave] = deque()
+        self.effects = 0
         self.unsettled: dict[str, StockFacts] = {}
         self._policy_of = policy_of
 
@@ -114,6 +117,7 @@ class State:
         self.arrivals += 1
         self.waiting += 1
         variant.queue.put(priority, (time, self.arrivals, payload), parked_in)
+        self.effects += 1
         primary = True
         for key in keys:
             self.index.add(key, time, tags.waiting(priority, self.arrivals, primary=primary))
@@ -131,6 +135,7 @@ class State:
     def sign_off(self, variant: Variant, occurred_at: int, identifiers: Sequence[str]) -> int:
         """Everybody with one of the identifiers who asked by then leaves; how many did."""
         left = 0
+        self.effects += len(identifiers)
         for identifier in identifiers:
             key = fingerprint(variant.variant_id, identifier)
             for time, tag in self.index.find(key):
@@ -140,6 +145,37 @@ class State:
                     left += 1
             self.index.mark(key, occurred_at, tags.SIGNED_OFF)
         return left
+
+    def answer(self, keys: Sequence[bytes], triggered_at: int, cycle: int) -> None:
+        """A sign-up was answered, of which only the notification is left.
+
+        Args:
+            keys: the fingerprints of its identifiers.
+            triggered_at: when it was told.
+            cycle: in which it was told.
+        """
+        self.effects += 1
+        for key in keys:
+            self.index.mark(key, triggered_at, tags.told(cycle))
+
+    def recall(self, variant: Variant, key: bytes, triggered_at: int, cycle: int) -> None:
+        """Somebody was told by an epoch that a crash cut short.
+
+        Args:
+            variant: what they waited for.
+            key: the fingerprint of their profile key.
+            triggered_at: when they were told; an entry that asked by then leaves.
+            cycle: in which they were told.
+        """
+        waiting = self.waiting_entry(variant, key)
+        if waiting is not None and waiting[0] <= triggered_at:
+            self.leave(variant, *waiting)
+        self.index.mark(key, triggered_at, tags.told(cycle))
+        variant.told += 1
+
+    def count_told(self, variant: Variant, told: int) -> None:
+        """So many people at least have been told, by this and by earlier states."""
+        variant.told = max(variant.told, told)
 
     def expire(self, variant: Variant, now: int, expired_before: int | None) -> int:
         """Expired entries leave; how many did."""
@@ -163,7 +199,8 @@ class State:
         variant.last_wave_at = header.triggered_at
         variant.told += len(wave)
         self.waiting -= len(wave)
-        self.run(variant, wave)
+        if len(wave):
+            self.run(variant, wave)
         return len(wave)
 
     def run(self, variant: Variant, wave: Wave) -> None:
@@ -224,6 +261,7 @@ class State:
     def _hand_over_part(self, variant: Variant, wave: Wave, limit: int) -> WaveSlice:
         first = wave.position
         priority, people = wave.take(limit)
+        self.effects += len(people)
         told = [self._tell(variant, wave.header, priority, person) for person in people]
         return WaveSlice(wave.header, first, told)
 
@@ -242,6 +280,7 @@ class State:
 
     def _forget(self, variant: Variant, priority: int, person: Person) -> None:
         self.waiting -= 1
+        self.effects += 1
         time, number, payload = person
         keys = _fingerprints(variant, payload)
         for key in keys:

@@ -11,7 +11,7 @@ from waitlist.stock import Stock
 if TYPE_CHECKING:
     from waitlist.queue import Queue
 
-__all__ = ["Variant", "Wave"]
+__all__ = ["Variant", "Wave", "expired", "expiry_of"]
 
 
 class Wave:
@@ -76,8 +76,8 @@ class Variant(Stock):
         self.expiry: int | None = None
 
     def is_blank(self) -> bool:
-        """Whether nothing is known of it yet: no stock has come and nobody has waited."""
-        return self.at < 0 and self.rare is None and self.queue is None
+        """Whether nothing is known of it yet: no stock has come, nobody has waited or been told."""
+        return self.at < 0 and self.rare is None and self.queue is None and not self.cycle
 
     def eligible_until(self) -> int:
         """The latest ``occurred_at`` with which an entry takes part in the open cycle."""
@@ -93,3 +93,18 @@ class Variant(Stock):
         if self.policy.per_unit is not None and self.last_wave_at >= 0:
             due = max(due, self.last_wave_at + self.policy.wait)
         return due
+
+
+def expiry_of(occurred_at: int, expires_at: int | None, variant: Variant) -> int | None:
+    """When an entry expires; None: never."""
+    expires_after = variant.policy.expires_after
+    if expires_after is None:
+        return expires_at
+    by_policy = occurred_at + expires_after
+    return by_policy if expires_at is None else min(by_policy, expires_at)
+
+
+def expired(occurred_at: int, expires_at: int | None, variant: Variant, now: int) -> bool:
+    """Whether an entry has expired by ``now``."""
+    expiry = expiry_of(occurred_at, expires_at, variant)
+    return expiry is not None and now >= expiry

@@ -11,7 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported unmarked
     AdminClient,
     ConfigResource,
@@ -85,7 +85,7 @@ def cluster(settings: KafkaSettings) -> Cluster:
     return read_cluster(new_admin(settings), settings)
 
 
-def read_cluster(client: AdminClient | Producer, settings: KafkaSettings) -> Cluster:
+def read_cluster(client: AdminClient | Consumer | Producer, settings: KafkaSettings) -> Cluster:
     """List brokers and topics with a client that is there already.
 
     All topics are asked for, never one by name: that would create it on brokers that create

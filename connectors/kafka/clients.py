@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from connectors.errors import KafkaOptionError
+from connectors.kafka.repeats import Warnings
 from connectors.kafka.settings import (
     KafkaSettings,
     admin_config,
@@ -20,6 +21,7 @@ from connectors.kafka.settings import (
 __all__ = ["LASTING_ERRORS", "ErrorCallback", "new_admin", "new_consumer", "new_producer"]
 
 _LOG: Final = logging.getLogger(__name__)
+_TOLD_OTHERWISE: Final = frozenset({"CONFWARN", "FATAL"})
 
 Client = TypeVar("Client")
 
@@ -41,12 +43,19 @@ LASTING_ERRORS: Final = frozenset(
 
 
 class _ClientLog:
-    """Passes librdkafka's log lines on to the program's log."""
+    """Passes librdkafka's log lines on to the program's log, those of a kind once a minute.
 
-    def log(self, level: int, pattern: str, facility: str, *rest: object) -> None:
-        # `options` go to every kind of client on purpose: not worth a warning at each start.
-        if facility != "CONFWARN":
-            _LOG.log(level, pattern, facility, *rest)
+    A client that has lost its broker would otherwise say so twenty times a second.
+    """
+
+    def __init__(self) -> None:
+        self._warnings = Warnings(_LOG)
+
+    def log(self, _level: int, pattern: str, facility: str, *rest: object) -> None:
+        # `options` go to every kind of client on purpose: not worth a warning at each start. A
+        # fatal error is raised as well, and becomes the line that the program ends with.
+        if facility not in _TOLD_OTHERWISE:
+            self._warnings.warn(facility, pattern % (facility, *rest))
 
 
 def new_consumer(settings: KafkaSettings, on_error: ErrorCallback, **config: Any) -> Consumer:  # noqa: ANN401 - librdkafka's callbacks

@@ -16,14 +16,17 @@ from schemas.topics import dead_letter_topic
 
 __all__ = [
     "REASON_HEADER",
+    "TIMESTAMP_HEADER",
     "TRUNCATED_HEADER",
     "dead_letter",
     "dead_letter_id",
     "is_dead_letter",
     "truncated",
+    "undated",
 ]
 
 REASON_HEADER: Final = "restock-dlq-reason"
+TIMESTAMP_HEADER: Final = "restock-dlq-timestamp"
 TRUNCATED_HEADER: Final = "restock-dlq-truncated"
 
 _PREFIX: Final = "__connect.errors."
@@ -112,8 +115,25 @@ def truncated(outgoing: Outgoing) -> Outgoing | None:
     )
 
 
+def undated(outgoing: Outgoing) -> Outgoing | None:
+    """Give a dead letter that brokers refuse for its timestamp the time of writing.
+
+    A topic may refuse records that are older than `message.timestamp.before.max.ms`.
+
+    Returns:
+        The dead letter with its record's timestamp, in epoch milliseconds, in a header instead;
+        None when it carries no timestamp.
+    """
+    if not outgoing.timestamp:
+        return None
+    kept = (TIMESTAMP_HEADER, str(outgoing.timestamp).encode())
+    headers = [*(outgoing.headers or ()), kept]
+    return Outgoing(outgoing.topic, outgoing.records, headers)
+
+
 def _is_explanation(name: str) -> bool:
-    return name.startswith(_PREFIX) or name in {REASON_HEADER, TRUNCATED_HEADER}
+    own = {REASON_HEADER, TIMESTAMP_HEADER, TRUNCATED_HEADER}
+    return name.startswith(_PREFIX) or name in own
 
 
 def _class_name(error: InvalidRecord) -> str:

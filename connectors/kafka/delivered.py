@@ -6,18 +6,19 @@ earlier run wrote beyond it belongs to epochs that are about to be replayed. Its
 when the run resumes, and a record whose id is among them is dropped when it comes again. Ids are
 a function of facts in the input alone, so this holds however the replay is cut into epochs.
 
-An id that never comes again (the replay saw a sign-off in time, say) is kept in every later
-snapshot, because the same subscription may still be told in a later wave. There are at most as
-many as records were written in epochs that a crash cut short.
+An id that never comes again (the replay saw a sign-off in time, say) is kept in later snapshots,
+because the same subscription may still be told in a later wave; where somebody takes the records
+for facts (`connectors.kafka.tail`), until those are durable. There are at most as many as records
+were written in epochs that a crash cut short.
 """
 
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-from msgspec import DecodeError, Struct, msgpack
+from msgspec import DecodeError, Raw, Struct, msgpack
 
 from connectors.errors import BrokerUnreachable, ConnectorError
 from connectors.kafka.clients import new_consumer
@@ -27,6 +28,7 @@ from connectors.kafka.settings import KafkaSettings
 __all__ = [
     "ORIGIN_HEADER",
     "Delivered",
+    "OnFound",
     "SinkState",
     "decode_state",
     "encode_state",
@@ -48,11 +50,22 @@ class SinkState(Struct, frozen=True, array_like=True):
         version: Of this layout.
         ends: Topic, partition and the offset after its last record.
         unclaimed: For each topic the ids of records that are there, but were not produced again.
+        since: Topic, partition and the offset from which on records may be of epochs that a crash
+            cut short, as long as what follows from them is not durable.
     """
 
     version: int
     ends: list[tuple[str, int, int]]
     unclaimed: dict[str, list[bytes]]
+    since: list[tuple[str, int, int]] = []
+
+
+OnFound = Callable[[Message], None]
+"""Called with a record of our own."""
+
+
+def _ignore(_message: Message) -> None:
+    """Stand in where only the ids are wanted."""
 
 
 _VERSION: Final = 1
@@ -61,9 +74,7 @@ _READER: Final = msgpack.Decoder(SinkState)
 
 def encode_state(ends: Mapping[Partition, int], unclaimed: Mapping[str, set[bytes]]) -> bytes:
     """Pack the state of the sink."""
-    listed = [(topic, number, offset) for (topic, number), offset in ends.items()]
-    ids = {topic: list(found) for topic, found in unclaimed.items() if found}
-    return msgpack.encode(SinkState(_VERSION, listed, ids))
+    return _join(ends, _pack(unclaimed))
 
 
 def decode_state(state: bytes) -> SinkState:
@@ -86,6 +97,22 @@ def decode_state(state: bytes) -> SinkState:
     return unpacked
 
 
+def _pack(unclaimed: Mapping[str, set[bytes]]) -> Raw:
+    return Raw(msgpack.encode({topic: list(ids) for topic, ids in unclaimed.items() if ids}))
+
+
+def _join(
+    ends: Mapping[Partition, int], packed: Raw, since: Mapping[Partition, int] | None = None
+) -> bytes:
+    """Pack a `SinkState` around ids that are packed already."""
+    fields: tuple[object, ...] = (_VERSION, _listed(ends), packed)
+    return msgpack.encode((*fields, _listed(since)) if since else fields)
+
+
+def _listed(offsets: Mapping[Partition, int]) -> list[tuple[str, int, int]]:
+    return [(topic, number, offset) for (topic, number), offset in offsets.items()]
+
+
 class Delivered:
     """The ids of records that are in their topics already.
 
@@ -101,11 +128,27 @@ class Delivered:
             topic: found for topic, found in ids.items() if found and topic in identify
         }
         self._dropped = 0
+        self._packed = (-1, Raw())
 
     @property
     def topics(self) -> Collection[str]:
         """The topics that are written exactly once."""
         return self._identify
+
+    def state(
+        self, ends: Mapping[Partition, int], since: Mapping[Partition, int] | None = None
+    ) -> bytes:
+        """Pack the state of the sink: the ids only when some were claimed since the last time."""
+        if self._packed[0] != self._dropped:
+            self._packed = (self._dropped, _pack(self.unclaimed))
+        return _join(ends, self._packed[1], since)
+
+    def forget(self, topic: str, ids: Collection[bytes]) -> None:
+        """Forget ids that cannot be produced again."""
+        left = self.unclaimed.pop(topic, set()).difference(ids)
+        if left:
+            self.unclaimed[topic] = left
+        self._packed = (-1, Raw())
 
     def without(self, outgoing: Outgoing) -> Outgoing:
         """Return what has to be written of a chunk, and forget the ids of the rest."""
@@ -140,6 +183,7 @@ def read_delivered(
     ranges: Mapping[Partition, tuple[int, int]],
     identify: Mapping[str, Identify],
     origin: bytes | None = None,
+    found: OnFound = _ignore,
 ) -> dict[str, set[bytes]]:
     """Read back which ids lie in ranges of output partitions.
 
@@ -148,6 +192,7 @@ def read_delivered(
         ranges: For each partition the first offset and the one after the last.
         identify: For each topic how its records are identified.
         origin: Take only records with this value in the header `restock-origin`; None: take all.
+        found: Called with each of the records.
 
     Raises:
         BrokerUnreachable: No record came for as long as `connect_timeout`.
@@ -170,7 +215,7 @@ def read_delivered(
     )
     try:
         consumer.assign([TopicPartition(*place, first) for place, (first, _) in left.items()])
-        return _Reader(settings, left, identify, origin).read(consumer, errors)
+        return _Reader(settings, left, identify, origin, found).read(consumer, errors)
     finally:
         consumer.close()
 
@@ -184,9 +229,11 @@ class _Reader:
         ranges: Mapping[Partition, tuple[int, int]],
         identify: Mapping[str, Identify],
         origin: bytes | None,
+        found: OnFound,
     ) -> None:
         self._settings = settings
         self._origin = origin
+        self._found = found
         self._ends = {partition: end for partition, (_, end) in ranges.items()}
         self._identify = identify
         self._ids: dict[str, set[bytes]] = {}
@@ -214,6 +261,7 @@ class _Reader:
             found = self._id_of(topic, message)
             if found is not None:
                 self._ids.setdefault(topic, set()).add(found)
+                self._found(message)
         at_end = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001
         if at_end or (error is None and offset + 1 >= self._ends[place]):
             del self._ends[place]

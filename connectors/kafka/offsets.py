@@ -33,6 +33,9 @@ EARLIEST: Final[Any] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 """Asks `list_offsets` for the offset after the last."""
 
+_NO_SUCH_RECORD: Final = -1
+"""The answer when no record is as late as the time asked for."""
+
 Watermarks = dict[Partition, tuple[int, int]]
 """For each partition its first offset, and the one after its last."""
 
@@ -90,17 +93,16 @@ def list_offsets(
         return {}
     try:
         answers = admin.list_offsets(asked, request_timeout=seconds)
-        return {
+        found = {
             (place.topic, place.partition): future.result(seconds + 1).offset
             for place, future in answers.items()
         }
     except (KafkaException, FutureTimeoutError) as error:
-        topics = ", ".join(sorted({topic for topic, _ in partitions}))
-        message = (
-            f"Kafka at {settings.bootstrap_servers} did not tell the offsets of {topics} within "
-            f"{seconds:g} s ({_reason(error)}): check that all brokers are up"
-        )
-        raise BrokerUnreachable(message) from None
+        raise _no_answer(settings, partitions, _reason(error)) from None
+    # A broker that hangs comes out as an answer without an offset (-1001), not as an error.
+    if any(offset < _NO_SUCH_RECORD for offset in found.values()):
+        raise _no_answer(settings, partitions, "timed out")
+    return found
 
 
 def watermarks(
@@ -143,6 +145,16 @@ def starting_offsets(
     return {
         partition: offset if offset >= 0 else ends[partition] for partition, offset in found.items()
     }
+
+
+def _no_answer(
+    settings: KafkaSettings, partitions: Collection[Partition], reason: str
+) -> BrokerUnreachable:
+    topics = ", ".join(sorted({topic for topic, _ in partitions}))
+    return BrokerUnreachable(
+        f"Kafka at {settings.bootstrap_servers} did not tell the offsets of {topics} within "
+        f"{settings.connect_timeout.total_seconds():g} s ({reason}): check that all brokers are up"
+    )
 
 
 def _reason(error: Exception) -> str:

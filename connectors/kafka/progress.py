@@ -13,6 +13,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kafka.records import Partition
+from connectors.kafka.repeats import Warnings
 
 __all__ = ["GroupProgress"]
 
@@ -26,6 +27,7 @@ class GroupProgress:
         """Start with nothing committed."""
         self._committed: dict[Partition, int] = {}
         self._in_flight = 0
+        self._warnings = Warnings(_LOG)
 
     def commit(self, consumer: Consumer, offsets: Mapping[Partition, int]) -> None:
         """Start committing offsets of partitions that the consumer is assigned to."""
@@ -65,4 +67,8 @@ class GroupProgress:
         failed = error or next((place.error for place in places if place.error), None)
         if failed:
             self._committed.clear()
-            _LOG.warning("group offsets were not committed: %s", failed.str())
+            self._warnings.warn(
+                "commit", f"group offsets were not committed, lag tools lag behind: {failed.str()}"
+            )
+        else:
+            self._warnings.passed("commit", "group offsets are committed again")

@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where reading resumes, and what an error in the place of a record means."""
+"""Where reading resumes."""
 
 import logging
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from confluent_kafka import KafkaError, Message
 from confluent_kafka.admin import AdminClient
 
-from connectors.errors import ConnectorError, ConsumerFailed, OffsetsLost, TopicMissing
-from connectors.kafka.clients import LASTING_ERRORS, new_admin
+from connectors.errors import OffsetsLost
 from connectors.kafka.offsets import StartFrom, Watermarks, starting_offsets, watermarks
 from connectors.kafka.records import Partition
 from connectors.kafka.settings import KafkaSettings
 
-__all__ = ["record_error", "resume_offsets"]
+__all__ = ["lost_message", "resume_offsets"]
 
 _LOG: Final = logging.getLogger(__name__)
-_GONE: Final = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - public constants, named so by the library
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
-    }
-)
 
 
 def resume_offsets(
@@ -42,7 +33,7 @@ def resume_offsets(
         settings: How to reach Kafka.
         partitions: What will be read.
         stored: Offsets of the snapshot that is resumed from; empty at the first start.
-        start: Where to start in partitions without a stored offset.
+        start: Where to start in topics without a stored offset.
         override_lost: Start there as well where the stored offset is lost.
 
     Returns:
@@ -59,9 +50,14 @@ def resume_offsets(
         if partition in stored and not first <= stored[partition] <= end
     ]
     if lost and not override_lost:
-        raise OffsetsLost(_lost_message(lost[0], stored[lost[0]], known, len(lost)))
+        raise OffsetsLost(lost_message(lost[0], stored[lost[0]], known, len(lost)))
+    topics = {topic for topic, _ in stored}
     fresh = [partition for partition in known if partition not in stored or partition in lost]
-    starts = starting_offsets(admin, settings, start, {key: known[key] for key in fresh})
+    # What was added to a topic that is read already is unread, wherever reading began.
+    added = {place for place in fresh if place[0] in topics and place not in lost}
+    asked = {place: known[place] for place in fresh if place not in added}
+    starts = starting_offsets(admin, settings, start, asked)
+    starts |= {place: known[place][0] for place in added}
     for topic, number in lost:
         partition = (topic, number)
         _LOG.warning(
@@ -77,46 +73,21 @@ def resume_offsets(
     }
 
 
-def record_error(
-    message: Message, error: KafkaError, settings: KafkaSettings
-) -> ConnectorError | None:
-    """Say what an error that came in the place of a record means.
+def lost_message(partition: Partition, offset: int, known: Watermarks, count: int) -> str:
+    """Say that the next record is not there, what is, and what can be done.
 
     Args:
-        message: Where it happened: topic, partition, offset.
-        error: What librdkafka says.
-        settings: How to reach Kafka, to find out which offsets there are.
-
-    Returns:
-        The error that must end the run; None when librdkafka tries again by itself.
+        partition: Where.
+        offset: Of the record.
+        known: What the partitions hold.
+        count: How many partitions there are of which this could be said.
     """
-    topic, number = message.topic() or "", message.partition() or 0
-    code = error.code()
-    if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public constant
-        try:
-            known = watermarks(new_admin(settings), settings, [(topic, number)])
-        except ConnectorError as unreachable:
-            return unreachable
-        return OffsetsLost(_lost_message((topic, number), message.offset() or 0, known, 1))
-    if code in _GONE:
-        return TopicMissing(
-            f"topic {topic} [{number}] is gone ({error.str()}): create it with `restock topics "
-            "create`, or correct the names in [topics]"
-        )
-    if error.fatal() or code in LASTING_ERRORS:
-        return ConsumerFailed(
-            f"topic {topic} [{number}] cannot be read: {error.str()}: check the rights of group "
-            f"{settings.group_id} and the properties in kafka.options"
-        )
-    return None
-
-
-def _lost_message(partition: Partition, offset: int, known: Watermarks, count: int) -> str:
     topic, number = partition
     first, end = known[partition]
     others = f" (and {count - 1} more partitions)" if count > 1 else ""
     return (
         f"topic {topic} [{number}]: the next record to read has offset {offset}, but the topic "
-        f"holds {first} to {end}{others}: its retention has passed, or it was created anew; "
+        f"holds {first} to {end}{others}: its retention has passed, or it was created anew, or "
+        "its brokers lost records; "
         "accept the gap with `restock run --from earliest|latest|<timestamp>`"
     )

@@ -36,11 +36,15 @@ _SECRET_WORDS: Final = ("password", "passphrase", "secret", "key.pem", "ssl_key"
 _GUARANTEED: Final[Mapping[str, frozenset[str]]] = {
     "acks": frozenset({"all", "-1"}),
     "auto.offset.reset": frozenset({"error"}),
+    "check.crcs": frozenset({"true"}),
     "delivery.report.only.error": frozenset({"true"}),
     "enable.auto.commit": frozenset({"false"}),
     "enable.auto.offset.store": frozenset({"false"}),
+    "enable.gapless.guarantee": frozenset({"true"}),
     "enable.idempotence": frozenset({"true"}),
+    "message.send.max.retries": frozenset({"2147483647"}),
     "request.required.acks": frozenset({"all", "-1"}),
+    "retries": frozenset({"2147483647"}),
     "transactional.id": frozenset(),
 }
 
@@ -56,11 +60,15 @@ _OWN_SETTING: Final[Mapping[str, str]] = {
 
 _SHARED: Final[Mapping[str, Option]] = {
     "log_level": 4,  # warnings; they go to the program's log, see `clients`
+    # By default a broker that is back is tried after up to ten seconds.
+    "reconnect.backoff.max.ms": 1_000,
     "socket.keepalive.enable": True,
 }
 
 _CONSUMER: Final[Mapping[str, Option]] = {
     "auto.offset.reset": "error",
+    # Without it a record that was damaged on its way is taken for what it seems to say.
+    "check.crcs": True,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     # The default of a second caps catch-up at about 118,000 events a second.
@@ -73,12 +81,19 @@ _CONSUMER: Final[Mapping[str, Option]] = {
 
 _PRODUCER: Final[Mapping[str, Option]] = {
     "acks": "all",
+    # A topic that was deleted must not come back by itself, with whatever a broker's defaults are.
+    "allow.auto.create.topics": False,
     "compression.type": "lz4",
     "delivery.report.only.error": True,
+    # After a record that is refused nothing more is sent: what lies behind it in the queue of a
+    # partition must not overtake it.
+    "enable.gapless.guarantee": True,
     "enable.idempotence": True,
     "linger.ms": 0.5,
     # Large enough for any dead letter; the broker's own limit still applies.
     "message.max.bytes": 16_000_000,
+    # No record gives up by itself while those behind it go on: `delivery_timeout` is for all.
+    "message.timeout.ms": 0,
     # Java's choice, so that our keys fall where Java programs put them.
     "partitioner": "murmur2_random",
     "queue.buffering.max.kbytes": 262_144,
@@ -96,7 +111,8 @@ class KafkaSettings(BaseModel):
         max_record_bytes: Input records with a longer value are dead letters.
         batch_size: At most so many records are taken from Kafka at once.
         connect_timeout: How long to wait for an answer before the cluster counts as down.
-        delivery_timeout: How long records may stay unacknowledged before the program gives up.
+        delivery_timeout: How long to wait while brokers acknowledge nothing that was written,
+            before the program gives up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
@@ -155,8 +171,7 @@ def consumer_config(settings: KafkaSettings) -> dict[str, Option]:
 
 def producer_config(settings: KafkaSettings) -> dict[str, Option]:
     """Return the librdkafka configuration of a producer."""
-    milliseconds = settings.delivery_timeout // timedelta(milliseconds=1)
-    return _merged(settings, {"message.timeout.ms": milliseconds, **_PRODUCER})
+    return _merged(settings, _PRODUCER)
 
 
 def admin_config(settings: KafkaSettings) -> dict[str, Option]:

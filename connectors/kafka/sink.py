@@ -8,11 +8,14 @@ the brokers have acknowledged its output. How the output is written exactly once
 """
 
 import logging
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 from msgspec import structs
 from typing_extensions import override
@@ -24,13 +27,15 @@ from connectors.kafka.clients import new_admin
 from connectors.kafka.delivered import (
     ORIGIN_HEADER,
     Delivered,
+    SinkState,
     decode_state,
-    encode_state,
     read_delivered,
 )
-from connectors.kafka.offsets import LATEST, list_offsets, watermarks
+from connectors.kafka.guard import Guard, read_stragglers
+from connectors.kafka.offsets import LATEST, Watermarks, list_offsets, watermarks
 from connectors.kafka.records import Headers, Identify, Outgoing, Partition
 from connectors.kafka.settings import KafkaSettings
+from connectors.kafka.tail import Tail, TailBounds
 from connectors.kafka.writer import Writer
 
 __all__ = ["KafkaSink", "Outgoing"]
@@ -53,6 +58,13 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
             restart must not take those of the others for its own and wait for them for ever. A
             header costs about half a microsecond a record.
         failure: Where to leave an error; without it errors are raised into Bytewax.
+        stop: Set when the flow is to end: brokers that do not answer are then not waited for
+            longer than `connect_timeout`.
+        read_back: Topics of which a sink without a state takes all records for its own, because
+            the state that wrote them is lost.
+        lease: Says before every write whether it is still ours to make; None: it always is.
+        tail: Wants to know, before anything is read, which records of a topic were written by
+            epochs that never became durable; None: it is enough not to write them again.
     """
 
     def __init__(
@@ -62,13 +74,40 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
         *,
         origin: str | None = None,
         failure: Failure | None = None,
+        stop: threading.Event | None = None,
+        lease: Guard | None = None,
+        read_back: Collection[str] = (),
+        tail: Tail | None = None,
     ) -> None:
         """Connect to nothing yet."""
         self._settings = settings
         self._identify = dict(identify)
         self._origin = None if origin is None else origin.encode()
         self._failure = failure
+        self._stop = stop or threading.Event()
+        self._lease = lease
+        self._read_back = frozenset(read_back)
+        self._tail = tail
         self._writer: Writer | None = None
+        self._delivered: Delivered | None = None
+
+    @property
+    def queued(self) -> int:
+        """Records that the brokers have not acknowledged yet; any thread may ask."""
+        writer = self._writer
+        return 0 if writer is None else writer.queued
+
+    @property
+    def unclaimed(self) -> int:
+        """Ids of records that are there, but were not produced again; any thread may ask."""
+        delivered = self._delivered
+        return 0 if delivered is None else sum(map(len, list(delivered.unclaimed.values())))
+
+    @property
+    def written(self) -> Mapping[str, int]:
+        """For each topic how many records were handed to the producer; any thread may ask."""
+        writer = self._writer
+        return {} if writer is None else writer.written.copy()
 
     def prepare(self) -> Writer:
         """Make the producer, unless it is there, wait for the cluster, and check the topics.
@@ -82,7 +121,7 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
             TopicMissing: A topic that is written exactly once does not exist.
         """
         if self._writer is None:
-            writer = Writer(self._settings)
+            writer = Writer(self._settings, self._stop)
             check_topics(writer.connect(), self._identify)
             self._writer = writer
         return self._writer
@@ -125,30 +164,71 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
         self, writer: Writer, resume_state: bytes | None
     ) -> StatefulSinkPartition[Outgoing, bytes]:
         admin = new_admin(self._settings)
-        found = read_cluster(admin, self._settings)
-        check_topics(found, self._identify)
+        brokers = read_cluster(admin, self._settings)
+        check_topics(brokers, self._identify)
         partitions = [
             (topic, partition)
             for topic in self._identify
-            for partition in range(found.partitions[topic])
+            for partition in range(brokers.partitions[topic])
         ]
         known = watermarks(admin, self._settings, partitions)
         ends = {partition: end for partition, (_, end) in known.items()}
         ids: dict[str, set[bytes]] = {}
+        bounds = TailBounds(None, {}, ())
         if resume_state is not None:
             state = decode_state(resume_state)
-            ranges = _ranges(known, {(t, p): offset for t, p, offset in state.ends})
-            ids = read_delivered(self._settings, ranges, self._identify, self._origin)
+            since = self._since(state, known)
+            ranges = _ranges(known, {(t, p): offset for t, p, offset in state.ends} | since)
+            found = self._found
+            ids = read_delivered(self._settings, ranges, self._identify, self._origin, found)
+            if self._lease is not None and self._lease.after_crash:
+                ends = read_stragglers(
+                    admin, self._settings, ends, self._identify, self._origin, ids, found
+                )
+            if self._tail is not None:
+                own = ids.get(self._tail.topic, set())
+                bounds = TailBounds(self._tail, since if own else {}, frozenset(own))
             for topic, unclaimed in state.unclaimed.items():
                 ids.setdefault(topic, set()).update(unclaimed)
-        delivered = Delivered(self._identify, ids)
+        elif self._read_back:
+            spans = {place: span for place, span in known.items() if place[0] in self._read_back}
+            ids = read_delivered(self._settings, spans, self._identify, self._origin)
+        if self._tail is not None:
+            self._tail.complete()
+        self._delivered = delivered = Delivered(self._identify, ids)
         if delivered.unclaimed:
             _LOG.info(
-                "%d records had been written after the last durable epoch or were left over from "
-                "earlier restarts: the replay will not write them again",
+                "found %d records in the output that the state does not know: they will not be "
+                "written again",
                 sum(map(len, delivered.unclaimed.values())),
             )
-        return _Part(self._settings, writer, admin, delivered, ends, self._origin, self._failure)
+        return _Part(
+            self._settings,
+            writer,
+            admin,
+            _Past(delivered, ends, bounds),
+            self._origin,
+            self._failure,
+            self._lease,
+        )
+
+    def _since(self, state: SinkState, known: Watermarks) -> dict[Partition, int]:
+        """Return where the tail begins that is still of interest."""
+        tail = self._tail
+        if tail is None or all(topic != tail.topic for topic, _, _ in state.ends):
+            return {}
+        noted = {(topic, number): offset for topic, number, offset in state.ends}
+        noted |= {(topic, number): offset for topic, number, offset in state.since}
+        # A partition that is new is read from its beginning.
+        return {
+            place: noted.get(place, first)
+            for place, (first, _) in known.items()
+            if place[0] == tail.topic
+        }
+
+    def _found(self, message: Message) -> None:
+        if self._tail is not None and message.topic() == self._tail.topic:
+            self._tail.found(message)
 
 
 def _ranges(
@@ -163,6 +243,25 @@ def _ranges(
         start = stored.get(partition, first if partition[0] in topics else end)
         ranges[partition] = (start if first <= start <= end else first, end)
     return ranges
+
+
+def _nothing() -> None:
+    """Stand in for the check of a lease where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What was written before the run.
+
+    Attributes:
+        delivered: The ids that are there already.
+        ends: How far the output has been read for them.
+        bounds: Where the tail begins that somebody wants to know of.
+    """
+
+    delivered: Delivered
+    ends: Mapping[Partition, int]
+    bounds: TailBounds
 
 
 class _FailedPart(StatefulSinkPartition[Outgoing, bytes]):
@@ -188,18 +287,20 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
         settings: KafkaSettings,
         writer: Writer,
         admin: AdminClient,
-        delivered: Delivered,
-        ends: Mapping[Partition, int],
+        past: _Past,
         origin: bytes | None,
         failure: Failure | None,
+        lease: Guard | None,
     ) -> None:
         self._settings = settings
+        self._bounds = past.bounds
         self._writer = writer
         self._admin = admin
-        self._delivered = delivered
-        self._ends = dict(ends)
+        self._delivered = past.delivered
+        self._ends = dict(past.ends)
         self._origin: Headers = [] if origin is None else [(ORIGIN_HEADER, origin)]
         self._failure = failure
+        self._check_lease = _nothing if lease is None else lease.check
         self._error: Exception | None = None
         self._written = False
         self._state: bytes | None = None
@@ -211,7 +312,7 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
         try:
             for outgoing in values:
                 self._write(outgoing)
-        except ConnectorError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, Bytewax would panic
             self._fail(error)
 
     @override
@@ -219,15 +320,22 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
         if self._error is not None:
             raise self._error
         try:
+            self._check_lease()
             self._writer.flush()
             if self._written:
                 self._ends = self._current_ends()
                 self._written = False
-        except ConnectorError as error:
+            # What was acknowledged after the lease had lapsed is not vouched for.
+            self._check_lease()
+        except Exception as error:
             self._fail(error)
             raise
+        tail = self._bounds.tail
+        if tail is not None and self._bounds.is_over():
+            self._delivered.forget(tail.topic, self._bounds.ids)
+            self._state = None
         if self._state is None:
-            self._state = encode_state(self._ends, self._delivered.unclaimed)
+            self._state = self._delivered.state(self._ends, self._bounds.since)
         return self._state
 
     def _write(self, outgoing: Outgoing) -> None:
@@ -240,6 +348,7 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
                 outgoing = structs.replace(outgoing, headers=headers)
             self._written = True
             self._state = None
+        self._check_lease()
         self._writer.write(outgoing)
 
     def _current_ends(self) -> dict[Partition, int]:
@@ -253,7 +362,7 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
                     read_cluster(self._admin, self._settings)
                 return list_offsets(self._admin, self._settings, self._ends.keys(), LATEST)
             except BrokerUnreachable:
-                if time.monotonic() > deadline:
+                if self._writer.stopping or time.monotonic() > deadline:
                     raise
                 failed = True
                 time.sleep(_RETRY_SECONDS)

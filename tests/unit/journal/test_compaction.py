@@ -273,7 +273,7 @@ def test_a_helper_that_cannot_be_started_does_no_harm(
 
     journal, _ = open_journal(directory)
     append_all(journal, numbers(0, 100))
-    for refused in ("subprocess.Popen", "tempfile.TemporaryFile"):
+    for refused in ("subprocess.Popen", "_message_file"):
         with monkeypatch.context() as patch:
             patch.setattr(f"journal.compaction.{refused}", refuse)
             attempts = 0

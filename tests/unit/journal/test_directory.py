@@ -46,7 +46,10 @@ def test_a_directory_is_created_with_its_identity(tmp_path: Path) -> None:
         assert path / "slots" / "0007" == directory.slot_directory(7)
 
     stored = json.loads((path / "identity.json").read_text())
+    state_id = stored.pop("state_id")
     assert {"format": 1, "created": CREATED, "identity": IDENTITY} == stored
+    with open_directory(path) as directory:
+        assert state_id == directory.state_id
     assert IDENTITY == StateDirectory.read_identity(path)
 
 
@@ -226,3 +229,23 @@ def test_a_directory_that_cannot_be_written_says_so(
         with pytest.raises(JournalFailed, match=r"cannot write .*durable: disk on fire"):
             directory.mark_durable()
         assert not directory.was_durable
+
+
+def test_every_state_has_an_id(tmp_path: Path) -> None:
+    """Two states differ in it; one made before there were ids gets one that it keeps."""
+    with open_directory(tmp_path / "one") as one, open_directory(tmp_path / "two") as two:
+        assert one.state_id != two.state_id
+    file = tmp_path / "one" / "identity.json"
+    content = json.loads(file.read_text())
+    del content["state_id"]
+    file.write_text(json.dumps(content))
+    with open_directory(tmp_path / "one") as one:
+        given = one.state_id
+        assert given != two.state_id
+        assert IDENTITY == one.identity
+    with open_directory(tmp_path / "one") as one:
+        assert given == one.state_id
+        assert (tmp_path / "one" / "lock").stat().st_ino == one.lock_file.st_ino
+    file.write_text(json.dumps({**content, "state_id": 7}))
+    with pytest.raises(JournalCorrupt, match="its state_id is not text"):
+        open_directory(tmp_path / "one")

@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 
 from schemas import records
+from schemas.leases import Lease
 from schemas.topics import DEAD_LETTER_CONFIG, TOPICS, TopicSpec, dead_letter_topic
 
 
@@ -18,6 +19,7 @@ def test_topics() -> None:
         "notifications": ("restock.notifications", "profile key", "delete", records.Notification),
         "waitlist": ("restock.waitlist", "variant_id", "compact", records.WaitlistStatus),
         "deliveries": ("restock.deliveries", "profile key", "delete", records.Delivery),
+        "leases": ("restock.leases", "group shard", "compact", Lease),
     }
     assert expected == {
         role: (spec.default_name, spec.key, spec.cleanup_policy, spec.model)

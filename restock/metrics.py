@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of the program, all of them named here, in base units.
+
+Nothing is counted for their sake: when they are asked for, they are read from what the flow counts
+anyway. Labels are topics and partitions and what became of an event: never a variant or a person.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+from connectors.kafka.records import Partition
+from restock.kafka_probe import KafkaProbe
+from restock.vitals import Flow, Histogram, OpenSlot, Vitals
+from waitlist.counts import Counts
+
+__all__ = ["METRICS", "MetricSpec", "registry"]
+
+
+_Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric.
+
+    Attributes:
+        kind: counter, gauge or histogram.
+        meaning: one line, also in docs/operations.md.
+        labels: the names of its labels.
+    """
+
+    kind: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS: dict[str, MetricSpec] = {
+    "restock_ready": MetricSpec("gauge", "1 when /readyz says yes, else 0."),
+    "restock_records_read_total": MetricSpec("counter", "Records taken from the input topics."),
+    "restock_records_decoded_total": MetricSpec("counter", "Of these, those that were events."),
+    "restock_records_dead_lettered_total": MetricSpec("counter", "Of these, dead letters."),
+    "restock_records_tombstones_total": MetricSpec("counter", "Of these, without a value."),
+    "restock_records_written_total": MetricSpec(
+        "counter", "Records handed to the producer, by topic.", ("topic",)
+    ),
+    "restock_stock_events_total": MetricSpec(
+        "counter", "Stock figures: applied, stale or mixed.", ("outcome",)
+    ),
+    "restock_sign_ups_total": MetricSpec(
+        "counter", "Sign-ups: joined, duplicate, refused or expired.", ("outcome",)
+    ),
+    "restock_sign_offs_total": MetricSpec("counter", "Entries that left by a sign-off."),
+    "restock_entries_expired_total": MetricSpec("counter", "Entries that expired in a queue."),
+    "restock_waves_started_total": MetricSpec("counter", "Waves started."),
+    "restock_people_told_total": MetricSpec("counter", "People in the waves started."),
+    "restock_people_waiting": MetricSpec("gauge", "Entries in all queues."),
+    "restock_variants": MetricSpec("gauge", "Variants known."),
+    "restock_lag_records": MetricSpec(
+        "gauge", "Records in the topic that are not durable yet.", ("topic", "partition")
+    ),
+    "restock_durable_offset": MetricSpec(
+        "gauge", "Offset before which everything is durable.", ("topic", "partition")
+    ),
+    "restock_kafka_silence_seconds": MetricSpec("gauge", "Since Kafka last answered a question."),
+    "restock_epochs_total": MetricSpec("counter", "Durable epochs."),
+    "restock_epoch_age_seconds": MetricSpec("gauge", "Since the last epoch became durable."),
+    "restock_epoch_duration_seconds": MetricSpec(
+        "histogram", "From one durable epoch to the next."
+    ),
+    "restock_barrier_wait_seconds": MetricSpec(
+        "histogram", "From the end of an epoch until it is durable; nothing is read meanwhile."
+    ),
+    "restock_producer_queue_records": MetricSpec("gauge", "Records not acknowledged by Kafka yet."),
+    "restock_unclaimed_ids": MetricSpec(
+        "gauge", "Ids found in the output after a crash and not produced again since."
+    ),
+    "restock_journal_bytes": MetricSpec("gauge", "Size of the journals of all slots."),
+    "restock_compactions_started_total": MetricSpec("counter", "Compactions started."),
+    "restock_compactions_failed_total": MetricSpec("counter", "Compactions that failed."),
+    "restock_resume_seconds": MetricSpec("gauge", "What it took to load the slots at the start."),
+    "restock_lease_remaining_seconds": MetricSpec("gauge", "For how long the lease holds yet."),
+}
+"""Every metric of ours by name; those of the process (`process_*`) come on top."""
+
+
+def registry(vitals: Vitals, probe: KafkaProbe, ready: Callable[[], bool]) -> CollectorRegistry:
+    """A registry of its own with all metrics.
+
+    Args:
+        vitals: of the program.
+        probe: knows where the input ends.
+        ready: whether /readyz says yes.
+    """
+    own = CollectorRegistry(auto_describe=False)
+    own.register(_Collector(vitals, probe, ready))
+    ProcessCollector(registry=own)
+    return own
+
+
+class _Collector(Collector):
+    def __init__(self, vitals: Vitals, probe: KafkaProbe, ready: Callable[[], bool]) -> None:
+        self._vitals = vitals
+        self._probe = probe
+        self._ready = ready
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        vitals = self._vitals
+        yield _one("restock_ready", float(self._ready()))
+        if vitals.flow is not None:
+            yield from _records(vitals.flow)
+        slots = list(vitals.opened.values())
+        yield from _decisions([slot.state.slot.counts for slot in slots])
+        yield from _state(slots)
+        yield from self._progress()
+        yield _one("restock_resume_seconds", vitals.resume_seconds())
+        left = vitals.lease_left()
+        if left is not None:
+            yield _one("restock_lease_remaining_seconds", left)
+
+    def _progress(self) -> Iterator[Metric]:
+        vitals, probe = self._vitals, self._probe
+        yield _by_partition("restock_lag_records", probe.lag())
+        yield _by_partition("restock_durable_offset", dict(vitals.offsets))
+        yield _one("restock_kafka_silence_seconds", probe.silence())
+        yield _one("restock_epochs_total", vitals.epochs)
+        durable_at = vitals.durable_at
+        since = vitals.began_at if durable_at is None else durable_at
+        yield _one("restock_epoch_age_seconds", vitals.clock() - since)
+        yield _histogram("restock_epoch_duration_seconds", vitals.epoch_seconds)
+        yield _histogram("restock_barrier_wait_seconds", vitals.barrier_seconds)
+
+
+def _records(flow: Flow) -> Iterator[Metric]:
+    decoded = flow.decoded
+    yield _one("restock_records_read_total", decoded.records)
+    yield _one("restock_records_decoded_total", decoded.events)
+    yield _one("restock_records_dead_lettered_total", decoded.dead_lettered)
+    yield _one("restock_records_tombstones_total", decoded.tombstones)
+    written: dict[_Labels, float] = {
+        (topic,): float(count) for topic, count in flow.sink.written.items()
+    }
+    yield _many("restock_records_written_total", written)
+    yield _one("restock_producer_queue_records", flow.sink.queued)
+    yield _one("restock_unclaimed_ids", flow.sink.unclaimed)
+
+
+def _decisions(counts: list[Counts]) -> Iterator[Metric]:
+    def total(name: str) -> float:
+        return float(sum(getattr(count, name) for count in counts))
+
+    yield _many(
+        "restock_stock_events_total",
+        {
+            ("applied",): total("stock_applied"),
+            ("stale",): total("stock_stale"),
+            ("mixed",): total("stock_mixed"),
+        },
+    )
+    yield _many(
+        "restock_sign_ups_total",
+        {
+            ("joined",): total("joined"),
+            ("duplicate",): total("duplicates"),
+            ("refused",): total("refused_by_marker"),
+            ("expired",): total("expired_on_arrival"),
+        },
+    )
+    yield _one("restock_sign_offs_total", total("signed_off"))
+    yield _one("restock_entries_expired_total", total("expired"))
+    yield _one("restock_waves_started_total", total("waves"))
+    yield _one("restock_people_told_total", total("told"))
+
+
+def _state(slots: list[OpenSlot]) -> Iterator[Metric]:
+    sizes = [slot.state.slot.size() for slot in slots]
+    yield _one("restock_variants", sum(variants for variants, _ in sizes))
+    yield _one("restock_people_waiting", sum(waiting for _, waiting in sizes))
+    journals = [slot.journal for slot in slots]
+    yield _one("restock_journal_bytes", sum(journal.size for journal in journals))
+    counts = [journal.compactions for journal in journals]
+    yield _one("restock_compactions_started_total", sum(count.started for count in counts))
+    yield _one("restock_compactions_failed_total", sum(count.failed for count in counts))
+
+
+def _one(name: str, value: float) -> Metric:
+    return _many(name, {(): float(value)})
+
+
+def _by_partition(name: str, values: dict[Partition, int]) -> Metric:
+    labelled: dict[_Labels, float] = {
+        (topic, str(number)): float(value) for (topic, number), value in values.items()
+    }
+    return _many(name, labelled)
+
+
+def _many(name: str, values: Mapping[_Labels, float]) -> Metric:
+    spec = METRICS[name]
+    counter = spec.kind == "counter"
+    family: CounterMetricFamily | GaugeMetricFamily = (
+        CounterMetricFamily if counter else GaugeMetricFamily
+    )(name, spec.meaning, labels=spec.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(name: str, histogram: Histogram) -> Metric:
+    family = HistogramMetricFamily(name, METRICS[name].meaning)
+    counts = histogram.cumulative()
+    bounds = [*map(str, histogram.bounds), "+Inf"]
+    family.add_metric([], list(zip(bounds, counts, strict=True)), histogram.total)
+    return family

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the state of an earlier release becomes today's, as it is read.
+
+Redo records and images carry the version of the release that wrote them. What is older is
+brought up step by step before it is understood; what is newer is refused. Nothing is rewritten for
+that: old files go with the next base.
+
+Who changes the meaning or the form of an operation or of a chunk raises `VERSION`, adds the
+step up from the version before, and golden files of the new one (`tests/flows/golden`).
+
+=======  ==============================================================================
+version  what it brought
+=======  ==============================================================================
+1        the first
+2        the operations ANSWERED and CONTINUED, for state that is rebuilt from the topics
+=======  ==============================================================================
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec import Struct
+
+from waitlist.errors import StateError
+
+__all__ = [
+    "MIGRATIONS",
+    "OLDEST_VERSION",
+    "VERSION",
+    "Migration",
+    "upgrade_chunk",
+    "upgrade_record",
+]
+
+VERSION: Final = 2
+"""Of redo records and images, as they are written."""
+
+Operation = list[Any]
+"""A decoded operation: its number, then its arguments."""
+
+
+def _same_operations(operations: list[Operation]) -> list[Operation]:
+    return operations
+
+
+def _same_chunk(_kind: int, content: Any) -> Any:  # noqa: ANN401 - whatever MessagePack can hold
+    return content
+
+
+class Migration(Struct, frozen=True):
+    """The step from one version to the next; what it leaves out stays as it is.
+
+    Attributes:
+        operations: the decoded operations of one redo record, in the form of the next version.
+        chunk: the content of an image's chunk of some kind, in the form of the next version. The
+            kinds are those of `waitlist.image`; their numbers never change their meaning.
+    """
+
+    operations: Callable[[list[Operation]], list[Operation]] = _same_operations
+    chunk: Callable[[int, Any], Any] = _same_chunk
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({1: Migration()})
+"""For each version that can be read, but is no longer written, the step up from it."""
+
+OLDEST_VERSION: Final = min(MIGRATIONS, default=VERSION)
+"""The first version from which a chain of steps leads to today's."""
+
+
+def upgrade_record(
+    version: object,
+    operations: list[Operation],
+    *,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+    target: int = VERSION,
+) -> list[Operation]:
+    """Bring the operations of a redo record up to the version that is understood.
+
+    Args:
+        version: of the record.
+        operations: decoded.
+        migrations: by the version that each starts from.
+        target: the version wanted.
+
+    Raises:
+        StateError: there is no way from that version; the message names both.
+    """
+    if version == target:
+        return operations
+    for migration in _path(version, migrations, target):
+        operations = migration.operations(operations)
+    return operations
+
+
+def upgrade_chunk(
+    version: object,
+    kind: int,
+    content: Any,  # noqa: ANN401 - whatever MessagePack can hold
+    *,
+    migrations: Mapping[int, Migration] = MIGRATIONS,
+    target: int = VERSION,
+) -> Any:  # noqa: ANN401 - as above
+    """Bring a chunk of an image up to the version that is understood; see `upgrade_record`.
+
+    Raises:
+        StateError: there is no way from that version; the message names both.
+    """
+    if version == target:
+        return content
+    for migration in _path(version, migrations, target):
+        content = migration.chunk(kind, content)
+    return content
+
+
+def _path(version: object, migrations: Mapping[int, Migration], target: int) -> list[Migration]:
+    if isinstance(version, int) and not isinstance(version, bool) and version < target:
+        steps = [migrations[step] for step in range(version, target) if step in migrations]
+        if len(steps) == target - version:
+            return steps
+    oldest = min(migrations, default=target)
+    readable = f"{target}" if oldest == target else f"{oldest} to {target}"
+    raise StateError(
+        f"the state has format {version}, this version of restock reads {readable}: use the "
+        "release that wrote it, or a later one"
+    )
