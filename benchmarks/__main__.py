@@ -12,7 +12,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from benchmarks import engine, flow, latency
+from benchmarks import back_pressure, churn, engine, epochs, fencing, flow, latency, resume
 from benchmarks.bench import Bench
 from benchmarks.broker import VARIABLE
 from benchmarks.errors import BenchmarkError
@@ -26,6 +26,11 @@ SECTIONS: dict[str, Callable[[Bench], SectionResult]] = {
     "flow": flow.run,
     "latency": latency.run,
     "engine": engine.run,
+    "epochs": epochs.run,
+    "resume": resume.run,
+    "year": churn.run,
+    "back-pressure": back_pressure.run,
+    "fencing": fencing.run,
 }
 """What can be measured, in the order in which it is."""
 

@@ -19,7 +19,7 @@ from benchmarks.reference import check, expected_output, restocks
 from benchmarks.report import Row, SectionResult
 from benchmarks.trace import Trace, make_trace
 
-__all__ = ["run", "wait_for_sign_ups", "wait_until"]
+__all__ = ["FlowRun", "run", "run_once", "wait_for_sign_ups", "wait_until"]
 
 _SMALL = 6
 """The small size, for marginal CPU, is this part of the large one."""
@@ -31,7 +31,18 @@ _MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class FlowRun:
+    """What one contender needed for the job once.
+
+    Attributes:
+        events: stock events.
+        told: people told.
+        seconds: from the starting gun to the last output.
+        cpu_seconds: user and system time of the program and its helpers.
+        peak_mebibytes: the most memory.
+        stored_mebibytes: the state on disk at the end.
+    """
+
     events: int
     told: int
     seconds: float
@@ -51,14 +62,14 @@ def run(bench: Bench) -> SectionResult:
     bench.say("making up the job")
     large = make_trace(sizes.job, bench.started_at)
     small = make_trace(sizes.job, bench.started_at, sizes.job.events // _SMALL)
-    runs: dict[str, list[tuple[_Run, _Run]]] = {each.name: [] for each in CONTENDERS}
+    runs: dict[str, list[tuple[FlowRun, FlowRun]]] = {each.name: [] for each in CONTENDERS}
     if sizes.rounds > 1:
         # A cold broker would be the first one's alone. A single round is but a check.
-        _run_once(bench, CONTENDERS[0], small)
+        run_once(bench, CONTENDERS[0], small)
     for number in range(sizes.rounds):
         # The order alternates, so that what the machine does to the first is not one's alone.
         for contender in CONTENDERS[:: -1 if number % 2 else 1]:
-            pair = [_run_once(bench, contender, trace) for trace in (small, large)]
+            pair = [run_once(bench, contender, trace) for trace in (small, large)]
             runs[contender.name].append((pair[0], pair[1]))
     job = sizes.job
     told = runs[CONTENDERS[0].name][0][1].told
@@ -105,7 +116,13 @@ def wait_until(process: ProcessTree, look: Callable[[], int], goal: int, what: s
     return most
 
 
-def _run_once(bench: Bench, contender: Contender, trace: Trace) -> _Run:
+def run_once(bench: Bench, contender: Contender, trace: Trace) -> FlowRun:
+    """Let one contender do the job, and check what it has done.
+
+    Raises:
+        WrongOutput: it told the wrong people.
+        BenchmarkError: it or the broker failed.
+    """
     bench.say(f"flow: {contender.name}, {len(trace.picks):,} events")
     job = bench.new_job(contender.name)
     watcher = Watcher(job)
@@ -127,7 +144,7 @@ def _run_once(bench: Bench, contender: Contender, trace: Trace) -> _Run:
     watcher.close()
     job.delete_topics()
     stored = stored_mebibytes(job)
-    return _Run(len(trace.picks), len(expected), seconds, cpu_seconds, peak, stored)
+    return FlowRun(len(trace.picks), len(expected), seconds, cpu_seconds, peak, stored)
 
 
 def _wait_for_end(
@@ -139,7 +156,7 @@ def _wait_for_end(
     return max(most, wait_until(process, lambda: -watcher.behind(topic, ends), 0, "offsets"))
 
 
-def _rows(name: str, runs: dict[str, list[tuple[_Run, _Run]]]) -> list[Row]:
+def _rows(name: str, runs: dict[str, list[tuple[FlowRun, FlowRun]]]) -> list[Row]:
     own = runs[name]
     rows = [
         Row(name, "events a second", "1/s", [_rate(large) for _, large in own], 0),
@@ -159,14 +176,14 @@ def _rows(name: str, runs: dict[str, list[tuple[_Run, _Run]]]) -> list[Row]:
     return rows
 
 
-def _rate(run: _Run) -> float:
+def _rate(run: FlowRun) -> float:
     return run.events / run.seconds
 
 
-def _cpu(run: _Run) -> float:
+def _cpu(run: FlowRun) -> float:
     return run.cpu_seconds / run.events * _MILLION
 
 
-def _marginal(small: _Run, large: _Run) -> float:
+def _marginal(small: FlowRun, large: FlowRun) -> float:
     extra = large.cpu_seconds - small.cpu_seconds
     return extra / (large.events - small.events) * _MILLION

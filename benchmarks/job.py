@@ -82,8 +82,12 @@ class Job:
 
     def load_sign_ups(self, trace: Trace) -> None:
         """Write all subscription records."""
+        self.produce(self.topics.subscriptions, trace.sign_up_records())
+
+    def produce(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """Write records, each a key and a value, and wait until the broker has them."""
         producer = self.producer(linger_ms=20)
-        _produce(producer, self.topics.subscriptions, trace.sign_up_records())
+        _produce(producer, topic, records)
         _flush(producer)
 
 

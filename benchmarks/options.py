@@ -21,6 +21,8 @@ class Sizes:
         rounds: how often everything is done.
         engine: events or people in each measurement of the engine section.
         waiting: people in its measurement of memory.
+        resume: people waiting in the resume section, one state after the other.
+        days: how many the year section has.
     """
 
     job: TraceSizes
@@ -30,6 +32,8 @@ class Sizes:
     rounds: int
     engine: int
     waiting: int
+    resume: tuple[int, ...]
+    days: int
 
 
 LARGE = Sizes(
@@ -40,6 +44,8 @@ LARGE = Sizes(
     rounds=3,
     engine=300_000,
     waiting=1_000_000,
+    resume=(1_000_000, 5_000_000),
+    days=365,
 )
 QUICK = Sizes(
     job=TraceSizes(variants=5_000, people=20_000, events=120_000),
@@ -49,6 +55,8 @@ QUICK = Sizes(
     rounds=1,
     engine=10_000,
     waiting=30_000,
+    resume=(30_000,),
+    days=60,
 )
 
 
