@@ -80,7 +80,9 @@ METRICS: dict[str, MetricSpec] = {
     "restock_barrier_wait_seconds": MetricSpec(
         "histogram", "From the end of an epoch until it is durable; nothing is read meanwhile."
     ),
-    "restock_producer_queue_records": MetricSpec("gauge", "Records not acknowledged by Kafka yet."),
+    "restock_producer_queue_records": MetricSpec(
+        "gauge", "Records that wait for an answer of Kafka."
+    ),
     "restock_unclaimed_ids": MetricSpec(
         "gauge", "Ids found in the output after a crash and not produced again since."
     ),

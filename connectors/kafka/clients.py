@@ -2,6 +2,7 @@
 """Make Kafka clients: errors of configuration in one line, librdkafka's log in the program's."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,14 @@ from connectors.kafka.settings import (
     producer_config,
 )
 
-__all__ = ["LASTING_ERRORS", "ErrorCallback", "new_admin", "new_consumer", "new_producer"]
+__all__ = [
+    "LASTING_ERRORS",
+    "ErrorCallback",
+    "close_within",
+    "new_admin",
+    "new_consumer",
+    "new_producer",
+]
 
 _LOG: Final = logging.getLogger(__name__)
 _TOLD_OTHERWISE: Final = frozenset({"CONFWARN", "FATAL"})
@@ -93,6 +101,21 @@ def new_admin(settings: KafkaSettings) -> AdminClient:
         KafkaOptionError: librdkafka does not take the configuration.
     """
     return _new(AdminClient, admin_config(settings))
+
+
+def close_within(consumer: Consumer, seconds: float) -> None:
+    """Close a consumer, but do not wait for brokers that do not answer.
+
+    librdkafka closes a consumer only when its last commit was answered, for minutes if need be.
+    What is not closed by then goes with the process.
+
+    Args:
+        consumer: It is not to be used any more.
+        seconds: How long to wait at most.
+    """
+    closing = threading.Thread(target=consumer.close, name="consumer-close", daemon=True)
+    closing.start()
+    closing.join(seconds)
 
 
 def _new(kind: Callable[..., Client], config: Mapping[str, object], **callbacks: object) -> Client:

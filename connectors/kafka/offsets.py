@@ -75,6 +75,7 @@ def list_offsets(
     settings: KafkaSettings,
     partitions: Collection[Partition],
     spec: Any,  # noqa: ANN401 - OffsetSpec has no public type
+    seconds: float | None = None,
 ) -> dict[Partition, int]:
     """Ask the brokers for one offset of each partition, all at once.
 
@@ -83,11 +84,12 @@ def list_offsets(
         settings: How long to wait, and which addresses to name in an error.
         partitions: Partitions that exist.
         spec: Which offset: `EARLIEST`, `LATEST`, or by time (-1 when no record is that late).
+        seconds: How long to wait at most, if not `connect_timeout`.
 
     Raises:
         BrokerUnreachable: There was no answer in time.
     """
-    seconds = settings.connect_timeout.total_seconds()
+    seconds = seconds or settings.connect_timeout.total_seconds()
     asked = {TopicPartition(*partition): spec for partition in partitions}
     if not asked:
         return {}
@@ -98,10 +100,10 @@ def list_offsets(
             for place, future in answers.items()
         }
     except (KafkaException, FutureTimeoutError) as error:
-        raise _no_answer(settings, partitions, _reason(error)) from None
+        raise _no_answer(settings, partitions, _reason(error), seconds) from None
     # A broker that hangs comes out as an answer without an offset (-1001), not as an error.
     if any(offset < _NO_SUCH_RECORD for offset in found.values()):
-        raise _no_answer(settings, partitions, "timed out")
+        raise _no_answer(settings, partitions, "timed out", seconds)
     return found
 
 
@@ -148,12 +150,12 @@ def starting_offsets(
 
 
 def _no_answer(
-    settings: KafkaSettings, partitions: Collection[Partition], reason: str
+    settings: KafkaSettings, partitions: Collection[Partition], reason: str, seconds: float
 ) -> BrokerUnreachable:
     topics = ", ".join(sorted({topic for topic, _ in partitions}))
     return BrokerUnreachable(
         f"Kafka at {settings.bootstrap_servers} did not tell the offsets of {topics} within "
-        f"{settings.connect_timeout.total_seconds():g} s ({reason}): check that all brokers are up"
+        f"{seconds:g} s ({reason}): check that all brokers are up"
     )
 
 

@@ -42,6 +42,7 @@ __all__ = ["KafkaSink", "Outgoing"]
 
 _LOG: Final = logging.getLogger(__name__)
 _ONLY_PART: Final = "all"
+_FIRST_ANSWER_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 0.2
 
 
@@ -352,7 +353,13 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
         self._writer.write(outgoing)
 
     def _current_ends(self) -> dict[Partition, int]:
-        """Ask as long as records may wait as well: a leader may just be moving."""
+        """Ask as long as records may wait as well: a leader may just be moving.
+
+        Patience grows with each question: one that is lost with its broker is worth no long
+        wait, brokers that are only slow are.
+        """
+        most = self._settings.connect_timeout.total_seconds()
+        patience = min(_FIRST_ANSWER_SECONDS, most)
         deadline = time.monotonic() + self._settings.delivery_timeout.total_seconds()
         failed = False
         while True:
@@ -360,11 +367,13 @@ class _Part(StatefulSinkPartition[Outgoing, bytes]):
                 if failed:
                     # The client would otherwise go on asking the leader it knows.
                     read_cluster(self._admin, self._settings)
-                return list_offsets(self._admin, self._settings, self._ends.keys(), LATEST)
+                asked = self._ends.keys()
+                return list_offsets(self._admin, self._settings, asked, LATEST, patience)
             except BrokerUnreachable:
                 if self._writer.stopping or time.monotonic() > deadline:
                     raise
                 failed = True
+                patience = min(2 * patience, most)
                 time.sleep(_RETRY_SECONDS)
 
     def _fail(self, error: Exception) -> None:

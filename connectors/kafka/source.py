@@ -21,7 +21,7 @@ from typing_extensions import override
 from connectors.errors import BrokerUnreachable, ConnectorError, ConsumerFailed
 from connectors.failure import Failure
 from connectors.kafka.admin import check_topics, read_cluster
-from connectors.kafka.clients import LASTING_ERRORS, new_admin, new_consumer
+from connectors.kafka.clients import LASTING_ERRORS, close_within, new_admin, new_consumer
 from connectors.kafka.epochs import EpochListener, Epochs, Offsets, OnDurable
 from connectors.kafka.faults import FetchFaults
 from connectors.kafka.growth import Growth, check_growth, partitions_of
@@ -288,17 +288,19 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
     def commit_final(self) -> None:
         if self._consumer is None or self._awaiting is None:
             return
+        durable = self._awaiting
         self._announce_durable()
         self._consumer.pause(self._assigned)
-        self._progress.wait(
+        self._progress.settle(
             partial(self._consumer.consume, 1, _WAIT_FOR_FIRST_SECONDS),
+            partial(self._commit, self._consumer, durable),
             self._settings.connect_timeout.total_seconds(),
         )
 
     def close_consumer(self) -> None:
         if self._consumer is not None:
             self._growth.close()
-            self._consumer.close()
+            close_within(self._consumer, self._settings.connect_timeout.total_seconds())
             self._consumer = None
 
     def _poll(self) -> list[Message]:

@@ -214,7 +214,9 @@ def test_the_leader_moves_while_records_are_written() -> None:
     """Wherever the leader goes, and with one broker of three down, the order holds."""
     with EmbeddedBroker(3) as cluster:
         cluster.create_topic("t", 1)
-        settings = settings_for(cluster.bootstrap_servers, "t", options=ONE_AT_A_TIME)
+        settings = settings_for(
+            cluster.bootstrap_servers, "t", options=ONE_AT_A_TIME, delivery_timeout="45s"
+        )
         with opened_sink(settings, {"t": value_id}) as sink:
             part = sink_part(sink)
             for number in range(12):

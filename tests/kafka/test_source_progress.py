@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is durable, and only that, is told and shown as the progress of a consumer group."""
 
+import threading
 from typing import TYPE_CHECKING
 
+from connectors.kafka.source import KafkaSource
 from restock.embedded_broker import ApiKey, EmbeddedBroker
 from tests.support.brokers import CreateTopic
 from tests.support.kafka import (
@@ -10,6 +12,7 @@ from tests.support.kafka import (
     numbered,
     opened_source,
     produce,
+    settings_for,
     source_part,
     take,
     until,
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
     from connectors.kafka.records import Partition
 
+ENOUGH_SECONDS = 20
 GROUP_AUTHORIZATION_FAILED = 30
+REBALANCE_IN_PROGRESS = 27
 
 
 def test_the_first_batch_after_a_snapshot_makes_it_durable(
@@ -95,3 +100,39 @@ def test_group_commit_errors_are_not_fatal() -> None:
                     and committed(source._settings, [("t", 0)]) == {("t", 0): 4}
                 )
             )
+
+
+def test_the_last_commit_is_repeated_when_it_fails() -> None:
+    """A coordinator that moves at the very end does not leave the group behind."""
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t", 1)
+        produce(broker.bootstrap_servers, "t", numbered(0, 4))
+        with opened_source(broker.bootstrap_servers, ["t"]) as source:
+            part = source_part(source)
+            take(part, 4)
+            part.snapshot()
+            broker.push_request_errors(ApiKey.OFFSET_COMMIT, [REBALANCE_IN_PROGRESS])
+            source.commit_final()
+
+            assert {("t", 0): 4} == committed(source._settings, [("t", 0)])
+
+
+def test_a_commit_that_is_not_answered_does_not_keep_the_source_open() -> None:
+    """With the broker gone, closing waits for `connect_timeout` only."""
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t", 1)
+        produce(broker.bootstrap_servers, "t", numbered(0, 4))
+        settings = settings_for(broker.bootstrap_servers, "t", connect_timeout="1s")
+        source = KafkaSource(settings, ["t"], threading.Event())
+        part = source_part(source)
+        take(part, 4)
+        part.snapshot()
+        broker.set_down()
+        closing = threading.Thread(target=source.commit_final)
+        closing.start()
+        closing.join(ENOUGH_SECONDS)
+        still_open = closing.is_alive()
+        broker.set_up()
+        closing.join()
+
+        assert not still_open
