@@ -8,11 +8,13 @@ give equal images.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-from msgspec import DecodeError
+from msgspec import DecodeError, convert
 
 from schemas.events import WaveHeader
+from waitlist.completing import complete
 from waitlist.errors import StateError
 from waitlist.index import IdentifierIndex
 from waitlist.line import Line, PackedLine
@@ -20,11 +22,15 @@ from waitlist.migrations import upgrade_chunk
 from waitlist.queue import Queue
 from waitlist.redo import VERSION, decode, encode, pack_facts, pack_header
 from waitlist.state import State
+from waitlist.told import TakenWave
 from waitlist.variant import Variant, Wave
 
 __all__ = ["dump_state", "load_state"]
 
-_HEAD, _BUCKETS, _VARIANTS, _RUNNING = range(4)
+_HEAD, _BUCKETS, _VARIANTS, _RUNNING, _STANDING = range(5)
+_WITHOUT_STANDING = 1
+"""The version whose images have neither standings nor what waves took."""
+
 _PEOPLE_A_CHUNK = 50_000
 _VARIANTS_A_CHUNK = 2_000
 
@@ -35,11 +41,15 @@ _Lines = list[tuple[int, PackedLine]]
 def dump_state(state: State) -> Iterator[bytes]:
     """The chunks of the whole state."""
     state.settle()
-    yield encode((_HEAD, (VERSION, state.arrivals, state.index.swept)))
+    swept = state.index.swept, state.standing.swept
+    before = state.forgotten_before, state.sweeps_before
+    yield encode((_HEAD, (VERSION, state.arrivals, *swept, *before)))
     for buckets in state.index.dump():
         yield encode((_BUCKETS, buckets))
+    for chunks in state.standing.dump():
+        yield encode((_STANDING, chunks))
     for variants in _groups(state.variants):
-        packed = [_pack_variant(state.variants[variant_id]) for variant_id in variants]
+        packed = [_pack_variant(state, state.variants[variant_id]) for variant_id in variants]
         yield encode((_VARIANTS, packed))
     for wave in state.running:
         content = (pack_header(wave.header), wave.position, _pack_lines(wave.lines))
@@ -52,32 +62,50 @@ def load_state(state: State, chunks: Iterable[bytes]) -> None:
     Raises:
         StateError: a chunk is not one that this version can read.
     """
-    buckets: list[bytes] = []
-    swept = 0
+    parts = _Parts()
     version: object = None
     try:
         for chunk in chunks:
             kind, content = decode(chunk)
             if kind == _HEAD:
                 version = content[0]
-            content = upgrade_chunk(version, kind, content)
-            if kind == _HEAD:
-                _, state.arrivals, swept = content
-            elif kind == _BUCKETS:
-                buckets += content
-            elif kind == _VARIANTS:
-                for packed in content:
-                    _unpack_variant(state, *packed)
-            elif kind == _RUNNING:
-                _unpack_wave(state, *content)
-            else:
-                message = f"a chunk of the unknown kind {kind}"
-                raise StateError(message)
+            _take(state, parts, kind, upgrade_chunk(version, kind, content))
     except (DecodeError, TypeError, ValueError, LookupError) as error:
         message = f"the dumped state cannot be read: {error}"
         raise StateError(message) from error
-    state.index = IdentifierIndex.load(buckets, swept)
+    state.index = IdentifierIndex.load(parts.buckets, parts.buckets_swept)
+    state.standing.load(parts.standing, parts.standing_swept)
     state.restore_turns()
+    if version == _WITHOUT_STANDING:
+        complete(state)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What can be put together only once all chunks have been read."""
+
+    buckets: list[bytes] = field(default_factory=list)
+    buckets_swept: int = 0
+    standing: list[tuple[int, bytes]] = field(default_factory=list)
+    standing_swept: int = 0
+
+
+def _take(state: State, parts: _Parts, kind: int, content: list[Any]) -> None:
+    if kind == _HEAD:
+        _, state.arrivals, parts.buckets_swept, parts.standing_swept, *before = content
+        state.forgotten_before, state.sweeps_before = before
+    elif kind == _BUCKETS:
+        parts.buckets += content
+    elif kind == _STANDING:
+        parts.standing += content
+    elif kind == _VARIANTS:
+        for packed in content:
+            _unpack_variant(state, *packed)
+    elif kind == _RUNNING:
+        _unpack_wave(state, *content)
+    else:
+        message = f"a chunk of the unknown kind {kind}"
+        raise StateError(message)
 
 
 def _groups(variants: dict[str, Variant]) -> Iterator[list[str]]:
@@ -95,7 +123,7 @@ def _groups(variants: dict[str, Variant]) -> Iterator[list[str]]:
         yield group
 
 
-def _pack_variant(variant: Variant) -> tuple[object, ...]:
+def _pack_variant(state: State, variant: Variant) -> tuple[object, ...]:
     queue = variant.queue
     packed = None
     if queue is not None:
@@ -103,20 +131,30 @@ def _pack_variant(variant: Variant) -> tuple[object, ...]:
             _pack_lines(sorted(queue.lines.items())),
             _pack_lines(sorted(queue.parked.items())),
             queue.parked_in if queue.parked else 0,
+            queue.parked_from if queue.parked else 0,
         )
-    return variant.variant_id, pack_facts(variant.facts()), variant.told, packed
+    facts, taken = pack_facts(variant.facts()), state.remembered(variant)
+    return variant.variant_id, facts, variant.told, packed, taken
 
 
 def _unpack_variant(
-    state: State, variant_id: str, facts: list[Any], told: int, packed: list[Any] | None
+    state: State,
+    variant_id: str,
+    facts: list[Any],
+    told: int,
+    packed: list[Any] | None,
+    taken: list[Any],
 ) -> None:
     variant = state.variant(variant_id)
     variant.restore(cast("Any", facts))
     variant.told = told
+    if taken:
+        variant.taken = convert(taken, tuple[TakenWave, ...])
     if packed is not None:
-        lines, parked, parked_in = packed
+        lines, parked, parked_in, parked_from = packed
         variant.queue = Queue()
         variant.queue.parked_in = parked_in
+        variant.queue.parked_from = parked_from
         for priority, line in lines:
             variant.queue.restore_line(priority, line, parked=False)
         for priority, line in parked:

@@ -22,7 +22,6 @@ _SIZE = 24
 _PRINT = 10
 _TAG = 16
 _KIND_SHIFT = 6
-_MARKERS = 1 << _KIND_SHIFT
 _PER_BUCKET = 12
 _BUCKETS_A_CHUNK = 4096
 
@@ -31,6 +30,7 @@ Record = tuple[int, int]
 
 _pack_tail = Struct(">HIQ").pack
 _unpack_tail = Struct(">HIQ").unpack_from
+_unpack_tails = Struct(">10xHIQ").iter_unpack
 _unpack_hash = Struct(">Q").unpack_from
 
 
@@ -91,22 +91,16 @@ class IdentifierIndex:
         self._length -= 1
         return True
 
-    def mark(self, key: bytes, time: int, tag: int, instead_of: Record | None = None) -> None:
+    def mark(self, key: bytes, time: int, tag: int) -> None:
         """Set a marker: of two of one kind the later is kept, of equally late ones the newer.
 
         Args:
             key: the fingerprint.
             time: the marker's.
             tag: the marker's; its kind is its two highest bits.
-            instead_of: a record that makes room for it.
         """
         number = self._number(key)
         bucket = self._buckets[number]
-        before = len(bucket)
-        if instead_of is not None:
-            position = _position(bucket, key + _tail(*instead_of))
-            if position >= 0:
-                bucket = bucket[:position] + bucket[position + _SIZE :]
         record = key + _tail(time, tag)
         position = bucket.find(key)
         while position >= 0:
@@ -115,31 +109,33 @@ class IdentifierIndex:
             )
             if same_kind:
                 if _read(bucket, position)[0] <= time:
-                    bucket = bucket[:position] + record + bucket[position + _SIZE :]
-                break
+                    self._buckets[number] = bucket[:position] + record + bucket[position + _SIZE :]
+                return
             position = bucket.find(key, position + 1)
-        else:
-            bucket += record
-        self._buckets[number] = bucket
-        self._length += (len(bucket) - before) // _SIZE
-        if self._length > _PER_BUCKET * len(self._buckets):
-            self._split()
+        self.add(key, time, tag)
 
-    def sweep(self, buckets: int, forgotten: Callable[[int, int], bool]) -> None:
-        """Visit the next ``buckets`` buckets in turn and drop markers that are ``forgotten``."""
+    def sweep(self, buckets: int, forgotten: Callable[[int, int], bool]) -> bool:
+        """Visit the next ``buckets`` buckets in turn and drop records that are ``forgotten``.
+
+        Returns:
+            Whether it came past the last bucket: what was forgotten when it did so before is gone.
+        """
+        around = False
         for _ in range(min(buckets, len(self._buckets))):
             self._swept = (self._swept + 1) % len(self._buckets)
+            around = around or self._swept == 0
             bucket = self._buckets[self._swept]
-            if max(bucket[_TAG::_SIZE], default=0) < _MARKERS:
-                continue  # nobody but people who wait: the usual case while a queue grows
             kept = [
                 bucket[position : position + _SIZE]
-                for position in range(0, len(bucket), _SIZE)
-                if not forgotten(*_read(bucket, position))
+                for position, (high, low, tag) in zip(
+                    range(0, len(bucket), _SIZE), _unpack_tails(bucket), strict=True
+                )
+                if not forgotten(high << 32 | low, tag)
             ]
             if len(kept) * _SIZE != len(bucket):
                 self._buckets[self._swept] = b"".join(kept)
                 self._length -= len(bucket) // _SIZE - len(kept)
+        return around
 
     def dump(self) -> Iterator[list[bytes]]:
         """The buckets, some thousand at a time."""

@@ -121,6 +121,14 @@ class Line:
         for block in self._blocks:
             yield from block
 
+    def numbers(self) -> Iterator["array[int]"]:
+        """The arrival numbers, in pieces."""
+        return (block.numbers for block in self._blocks)
+
+    def last(self) -> tuple[int, int]:
+        """(``occurred_at``, arrival number) of the last person. The line must not be empty."""
+        return self._blocks[-1].last()
+
     def first_time(self) -> int:
         """``occurred_at`` of the first person. The line must not be empty."""
         return self._blocks[0].times[0]

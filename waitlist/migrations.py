@@ -12,10 +12,13 @@ step up from the version before, and golden files of the new one (`tests/flows/g
 version  what it brought
 =======  ==============================================================================
 1        the first
-2        the operations ANSWERED and CONTINUED, for state that is rebuilt from the topics
+2        the operations ANSWERED, CONTINUED and RECALLED, for state that is rebuilt from the
+         topics or resumed; PLAIN_STOCK, many variants at once. Who was told is known by what
+         waves took (`waitlist.told`), not by a marker for each
 =======  ==============================================================================
 """
 
+from array import array
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -61,7 +64,25 @@ class Migration(Struct, frozen=True):
     chunk: Callable[[int, Any], Any] = _same_chunk
 
 
-MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({1: Migration()})
+_HEAD, _VARIANTS = 0, 2
+
+
+def _to_2(kind: int, content: Any) -> Any:  # noqa: ANN401 - as above
+    if kind == _HEAD:
+        return [*content, -1, 0, 0]
+    if kind == _VARIANTS:
+        return [[*others, _with_parked_from(queue), []] for *others, queue in content]
+    return content
+
+
+def _with_parked_from(queue: list[Any] | None) -> list[Any] | None:
+    if queue is None:
+        return None
+    numbers = (number for _, line in queue[1] for number in array("Q", line[1]))
+    return [*queue, min(numbers, default=0)]
+
+
+MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({1: Migration(chunk=_to_2)})
 """For each version that can be read, but is no longer written, the step up from it."""
 
 OLDEST_VERSION: Final = min(MIGRATIONS, default=VERSION)

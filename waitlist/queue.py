@@ -29,14 +29,23 @@ Expired = tuple[int, Person]
 
 
 class Queue:
-    """Lines by priority, and the parked."""
+    """Lines by priority, and the parked.
 
-    __slots__ = ("_expiries", "lines", "parked", "parked_in")
+    Attributes:
+        lines: people by priority.
+        parked: those who take no part in the cycle `parked_in`.
+        parked_in: the cycle in which somebody was parked last.
+        parked_from: none of the parked has a lower arrival number. Those who were parked in an
+            earlier cycle, and stand in the lines now, have.
+    """
+
+    __slots__ = ("_expiries", "lines", "parked", "parked_from", "parked_in")
 
     def __init__(self) -> None:
         self.lines: dict[int, Line] = {}
         self.parked: dict[int, Line] = {}
         self.parked_in = 0
+        self.parked_from = 0
         self._expiries: Expiries | None = None
 
     def __len__(self) -> int:
@@ -57,7 +66,8 @@ class Queue:
         lines = self.lines
         if parked_in:
             self.unpark(parked_in)
-            self.parked_in = parked_in
+            if not self.parked:
+                self.parked_in, self.parked_from = parked_in, person[1]
             lines = self.parked
         if priority not in lines:
             lines[priority] = Line()
@@ -97,10 +107,12 @@ class Queue:
 
     def has_eligible(self, cycle: int, until: int) -> bool:
         """Whether somebody who may take part in ``cycle`` signed up at or before ``until``."""
-        lines = list(self.lines.values())
-        if self.parked_in != cycle:
-            lines += self.parked.values()
-        return any(line.first_time() <= until for line in lines)
+        for line in self.lines.values():
+            if line.first_time() <= until:
+                return True
+        if not self.parked or self.parked_in == cycle:
+            return False
+        return any(line.first_time() <= until for line in self.parked.values())
 
     def take(self, until: int, limit: int | None) -> list[tuple[int, Line]]:
         """Take the first ``limit`` (None: all) who signed up at or before ``until``."""

@@ -3,7 +3,8 @@
 
 A record is a MessagePack list: its version, then operations, each a list that begins with
 its number. Stock is not written figure by figure: a changed variant is written with its
-whole stock, some time before the epoch ends (`RedoLog.take`).
+whole stock, some time before the epoch ends (`RedoLog.take`); plain stock goes many variants to
+an operation.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,8 +32,9 @@ __all__ = [
 ]
 
 _STOCK, _JOINED, _SIGNED_OFF, _EXPIRED, _WAVE, _HANDED_OVER, _SWEPT = range(7)
-_ANSWERED, _CONTINUED, _RECALLED = range(7, 10)
+_ANSWERED, _CONTINUED, _RECALLED, _PLAIN_STOCK = range(7, 11)
 _OPERATIONS_A_RECORD = 10_000
+_VARIANTS_AN_OPERATION = 2_000
 
 encode = Encoder().encode
 decode = Decoder(ext_hook=decode_extension).decode
@@ -99,7 +101,7 @@ class RedoLog:
     def take(self, stock: int | None) -> list[bytes]:
         """The records of everything so far, with the stock of at most ``stock`` variants."""
         if stock is None or stock >= len(self.stock):
-            changed: Iterable[Variant] = self.stock
+            changed = list(self.stock)
             self.stock = {}
         else:
             changed = [variant for variant, _ in zip(self.stock, range(stock), strict=False)]
@@ -107,13 +109,28 @@ class RedoLog:
                 del self.stock[variant]
         operations = self._operations
         self._operations = []
-        operations += [
-            (_STOCK, variant.variant_id, pack_facts(variant.facts())) for variant in changed
-        ]
+        operations += _stock_operations(changed)
         return [
             encode((VERSION, *operations[start : start + _OPERATIONS_A_RECORD]))
             for start in range(0, len(operations), _OPERATIONS_A_RECORD)
         ]
+
+
+def _stock_operations(changed: Iterable[Variant]) -> Iterator[tuple[object, ...]]:
+    # Spelled out: this is done for every variant that changed in an epoch.
+    plain = [
+        (
+            one.variant_id, one.kind, one.total, one.at, one.sequence, one.cycle, one.opened_at,
+            one.known_since, one.waves, one.last_wave_at,
+        )
+        for one in changed
+        if one.rare is None
+    ]  # fmt: skip
+    for start in range(0, len(plain), _VARIANTS_AN_OPERATION):
+        yield _PLAIN_STOCK, plain[start : start + _VARIANTS_AN_OPERATION]
+    for one in changed:
+        if one.rare is not None:
+            yield _STOCK, one.variant_id, pack_facts(one.facts())
 
 
 def redo(state: State, record: bytes) -> Iterator[Variant]:
@@ -155,6 +172,11 @@ def pack_header(header: WaveHeader) -> tuple[object, ...]:
 
 def _redo_stock(state: State, variant_id: str, facts: list[Any]) -> None:
     state.unsettled[variant_id] = cast("StockFacts", facts)
+
+
+def _redo_plain_stock(state: State, variants: list[list[Any]]) -> None:
+    for variant_id, *facts in variants:
+        state.unsettled[variant_id] = cast("StockFacts", (*facts, None))
 
 
 def _redo_joined(
@@ -220,6 +242,7 @@ def _redo_continued(state: State, variant_id: str, told: int) -> Variant:
 
 _REDO: dict[int, Callable[..., Variant | None]] = {
     _STOCK: _redo_stock,
+    _PLAIN_STOCK: _redo_plain_stock,
     _JOINED: _redo_joined,
     _SIGNED_OFF: _redo_signed_off,
     _EXPIRED: _redo_expired,

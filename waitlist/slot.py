@@ -38,7 +38,8 @@ from waitlist.policy import Policy, PolicyBook
 from waitlist.redo import RedoLog, redo
 from waitlist.state import State
 from waitlist.stock import Applied
-from waitlist.variant import Variant, expired, expiry_of
+from waitlist.told import taken_by
+from waitlist.variant import HandedOver, Variant, expired, expiry_of
 
 __all__ = ["Slot", "empty_slot"]
 
@@ -66,21 +67,36 @@ class Slot:
     def apply(self, events: Iterable[Event], now: int) -> None:
         """Apply events in their order. No wave starts."""
         self._settle()
-        variants, log_stock = self._state.variants, self._log.stock
+        known, log_stock = self._state.variants.get, self._log.stock
         applied = 0
         for event in events:
             if type(event) is StockEvent:
-                variant = variants.get(event.variant_id)
-                if variant is None:
-                    variant = self._state.variant(event.variant_id)
-                outcome = variant.apply(event, variant.policy, now)
-                if outcome is not _APPLIED and self._is_ignored(outcome):
-                    continue
+                variant = known(event.variant_id) or self._state.variant(event.variant_id)
+                at, quantity = event.occurred_at, event.quantity
+                # `Stock.apply` for a plain newer figure, spelled out: a call would cost as much
+                # as all the rest.
+                if (
+                    at > variant.at
+                    and quantity is not None
+                    and event.details is None
+                    and event.location_id is None
+                    and variant.rare is None
+                ):
+                    variant.kind = 1
+                    variant.total = quantity
+                    variant.at = at
+                    variant.sequence = event.sequence
+                    if (quantity >= variant.least) is (variant.opened_at is None):
+                        variant.turn(offered=quantity >= variant.least, at=at, now=now)
+                else:
+                    outcome = variant.apply(event, variant.policy, now)
+                    if outcome is not _APPLIED and self._is_ignored(outcome):
+                        continue
                 applied += 1
                 log_stock[variant] = None
                 if variant.queue is not None:
                     self._changed[variant] = None
-                    if variant.queue and variant.opened_at is not None:
+                    if variant.opened_at is not None and variant.queue:
                         self._touched[variant] = None
             elif type(event) is SubscribeEvent:
                 self._subscribe(event, now)
@@ -127,7 +143,7 @@ class Slot:
         if not self._state.running:
             return []
         self._log.handed_over(limit, share)
-        return self._state.hand_over(limit, share)
+        return [_unpacked(part) for part in self._state.hand_over(limit, share)]
 
     def pending(self) -> int:
         """How many people of started waves are still to be taken."""
@@ -240,10 +256,12 @@ class Slot:
             for time, tag in self._state.index.find(key):
                 at, kind = time, tag
                 if tags.is_waiting(tag):
-                    header = self._state.told_in(variant, time, tag)
-                    if header is None:
+                    if self._state.is_queued(variant, time, tag):
                         continue
-                    at, kind = header.triggered_at, tags.told(header.cycle)
+                    wave = taken_by(variant.taken, time, tag)
+                    if wave is None:
+                        continue
+                    at, kind = wave.triggered_at, tags.told(wave.cycle)
                 if not self._counts(kind, now - at, policy):
                     continue
                 if at >= event.occurred_at:
@@ -382,6 +400,14 @@ class Slot:
 def empty_slot() -> Slot:
     """A new slot with the default policy, for folding a journal: records need no policy."""
     return Slot(PolicyBook())
+
+
+def _unpacked(part: HandedOver) -> WaveSlice:
+    variant_id, priority = part.header.variant_id, part.priority
+    people = [
+        entries.unpack(payload, variant_id, time, priority) for time, _, payload in part.people
+    ]
+    return WaveSlice(part.header, part.first_position, people)
 
 
 def _variant_id(variant: Variant) -> str:

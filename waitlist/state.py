@@ -11,18 +11,26 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from schemas.events import SubscribeEvent, WaveHeader, WaveSlice
+from schemas.events import WaveHeader
 from waitlist import entries, tags
+from waitlist.arrivals import Arrivals, day_of
 from waitlist.index import IdentifierIndex, Record, fingerprint
 from waitlist.line import Person
 from waitlist.policy import Policy
 from waitlist.queue import Queue
-from waitlist.variant import Variant, Wave
+from waitlist.told import TakenWave
+from waitlist.variant import HandedOver, Variant, Wave
 
 if TYPE_CHECKING:
     from waitlist.stock import StockFacts
 
 __all__ = ["State"]
+
+_TOLD_AN_EFFECT = 64
+"""Handing over so many again costs about as much as one who joins again."""
+
+_BUCKETS_A_CHUNK = 64
+"""A chunk of a thousand arrivals has some two hundred buckets of the index."""
 
 
 class State:
@@ -30,19 +38,25 @@ class State:
 
     Attributes:
         variants: by id.
-        index: waiting entries and markers by identifier.
+        index: entries that joined, and markers, by identifier.
+        standing: what became of those entries.
         arrivals: number of the last entry that joined.
+        forgotten_before: of whoever was told earlier the index has no record any more.
+        sweeps_before: the same, once all of the index has been swept again.
         waiting: entries in all queues, expired ones that have not left yet included.
         running: waves still to be handed over, in the order of their starts.
-        effects: how often somebody joined, left or was told since the state was made or
-            loaded: what doing the same again would cost.
+        effects: what doing again would cost all that was done since the state was made or
+            loaded: 1 for each who joined or left, and for some who were told.
         unsettled: stock that redo records gave and `settle` has not taken over yet, by id.
     """
 
     def __init__(self, policy_of: Callable[[str], Policy]) -> None:
         self.variants: dict[str, Variant] = {}
         self.index = IdentifierIndex()
+        self.standing = Arrivals()
         self.arrivals = 0
+        self.forgotten_before = 0
+        self.sweeps_before = 0
         self.waiting = 0
         self.running: deque[Wave] = deque()
         self.effects = 0
@@ -117,10 +131,12 @@ class State:
         self.arrivals += 1
         self.waiting += 1
         variant.queue.put(priority, (time, self.arrivals, payload), parked_in)
+        self.standing.wait(self.arrivals)
         self.effects += 1
-        primary = True
+        primary, parked = True, parked_in > 0
         for key in keys:
-            self.index.add(key, time, tags.waiting(priority, self.arrivals, primary=primary))
+            tag = tags.waiting(priority, self.arrivals, primary=primary, parked=parked)
+            self.index.add(key, time, tag)
             primary = False
 
     def leave(self, variant: Variant, time: int, tag: int) -> None:
@@ -193,15 +209,18 @@ class State:
         """The first ``limit`` eligible entries are told; how many they are."""
         if variant.queue is None:
             return 0
-        variant.queue.unpark(header.cycle)
-        wave = Wave(header, variant.queue.take(until, limit), 1)
+        queue = variant.queue
+        queue.unpark(header.cycle)
+        wave = Wave(header, queue.take(until, limit), 1)
         variant.waves = header.wave
         variant.last_wave_at = header.triggered_at
-        variant.told += len(wave)
-        self.waiting -= len(wave)
-        if len(wave):
+        told = len(wave)
+        if told:
+            variant.told += told
+            self.waiting -= told
             self.run(variant, wave)
-        return len(wave)
+            self._remember(variant, wave, queue.parked_from if queue.parked else 0)
+        return told
 
     def run(self, variant: Variant, wave: Wave) -> None:
         """Queue a wave for handing over."""
@@ -224,8 +243,8 @@ class State:
                 return wave.header
         return None
 
-    def hand_over(self, limit: int, share: int | None) -> list[WaveSlice]:
-        """The next ``limit`` people of the running waves; their markers are set.
+    def hand_over(self, limit: int, share: int | None) -> list[HandedOver]:
+        """The next ``limit`` people of the running waves.
 
         Args:
             limit: at most so many people.
@@ -233,58 +252,69 @@ class State:
                 waves in the order of their starts. Either way the waves of one variant
                 follow one another.
         """
-        slices: list[WaveSlice] = []
-        while limit > 0 and self.running:
-            wave = self.running[0]
-            variant = self.variant(wave.header.variant_id)
+        parts: list[HandedOver] = []
+        running = self.running
+        while limit > 0 and running:
+            wave = running[0]
+            variant = self.variants[wave.header.variant_id]
             if variant.running[0] is wave:
-                part = self._hand_over_part(variant, wave, min(limit, share or limit))
-                slices.append(part)
-                limit -= len(part.entries)
+                part = self._hand_over_part(wave, min(limit, share or limit))
+                parts.append(part)
+                limit -= len(part.people)
             if not wave.lines:
-                self.running.popleft()
+                running.popleft()
                 variant.running = variant.running[1:]
             elif share is not None or variant.running[0] is not wave:
-                self.running.rotate(-1)
-        return slices
+                running.rotate(-1)
+        return parts
 
     def sweep(self, buckets: int, told_before: int, signed_off_before: int) -> None:
-        """Drop some of the markers that are forgotten everywhere."""
+        """Drop some of the records and markers that are forgotten everywhere."""
+        standing = self.standing
 
         def forgotten(time: int, tag: int) -> bool:
             if tags.is_waiting(tag):
-                return False
+                return standing.is_forgotten(tags.arrival_of(tag), told_before)
             return time < (told_before if tags.is_told(tag) else signed_off_before)
 
-        self.index.sweep(buckets, forgotten)
+        if self.index.sweep(buckets, forgotten):
+            self.forgotten_before, self.sweeps_before = self.sweeps_before, day_of(told_before)
+        standing.sweep(1 + buckets // _BUCKETS_A_CHUNK, told_before)
 
-    def _hand_over_part(self, variant: Variant, wave: Wave, limit: int) -> WaveSlice:
+    def remembered(self, variant: Variant) -> tuple[TakenWave, ...]:
+        """What the variant's waves took, without those of whom no record is left."""
+        taken = variant.taken
+        if taken and taken[0].triggered_at < self.forgotten_before:
+            taken = tuple(wave for wave in taken if wave.triggered_at >= self.forgotten_before)
+        return taken
+
+    def _remember(self, variant: Variant, wave: Wave, parked_from: int) -> None:
+        header = wave.header
+        cuts = tuple((priority, *line.last()) for priority, line in wave.lines)
+        taken = TakenWave(header.cycle, header.triggered_at, self.arrivals, parked_from, cuts)
+        variant.taken = (*self.remembered(variant), taken)
+
+    def _hand_over_part(self, wave: Wave, limit: int) -> HandedOver:
         first = wave.position
         priority, people = wave.take(limit)
-        self.effects += len(people)
-        told = [self._tell(variant, wave.header, priority, person) for person in people]
-        return WaveSlice(wave.header, first, told)
-
-    def _tell(
-        self, variant: Variant, header: WaveHeader, priority: int, person: Person
-    ) -> SubscribeEvent:
-        time, number, payload = person
-        entry = entries.unpack(payload, variant.variant_id, time, priority)
-        tag, primary = tags.told(header.cycle), True
-        for identifier in entry.identifiers:
-            key = fingerprint(variant.variant_id, identifier)
-            waited = (time, tags.waiting(priority, number, primary=primary))
-            self.index.mark(key, header.triggered_at, tag, instead_of=waited)
-            primary = False
-        return entry
+        self.effects += 1 + len(people) // _TOLD_AN_EFFECT
+        at = wave.header.triggered_at
+        for numbers in people.numbers():
+            self.standing.tell(numbers, at)
+        return HandedOver(wave.header, first, priority, people)
 
     def _forget(self, variant: Variant, priority: int, person: Person) -> None:
         self.waiting -= 1
         self.effects += 1
         time, number, payload = person
-        keys = _fingerprints(variant, payload)
-        for key in keys:
-            self.index.remove(key, time, tags.waiting(priority, number, primary=key is keys[0]))
+        self.standing.leave(number)
+        primary = True
+        for key in _fingerprints(variant, payload):
+            tag = tags.waiting(priority, number, primary=primary)
+            if not self.index.remove(key, time, tag):
+                parked = tags.waiting(priority, number, primary=primary, parked=True)
+                self.index.remove(key, time, parked)
+            primary = False
 
 
 def _start(wave: Wave) -> tuple[int, int]:

@@ -130,7 +130,7 @@ class Stock:
         self.sequence = event.sequence
         offered = event.quantity - policy.safety_stock >= policy.min_quantity
         if offered is (self.opened_at is None):
-            self._turn(offered=offered, at=at, now=now)
+            self.turn(offered=offered, at=at, now=now)
         return Applied.APPLIED
 
     def sellable(self, policy: Policy) -> int:
@@ -188,7 +188,7 @@ class Stock:
             _set_details(rare, event.details, key)
         offered = self.offered(policy)
         if offered is (self.opened_at is None):
-            self._turn(offered=offered, at=event.occurred_at, now=now)
+            self.turn(offered=offered, at=event.occurred_at, now=now)
         return Applied.APPLIED
 
     def _other_kind(self, event: StockEvent) -> bool:
@@ -228,7 +228,8 @@ class Stock:
             self.total += quantity
         self.kind = Kind.LOCATIONS if rare.locations else Kind.NONE
 
-    def _turn(self, *, offered: bool, at: int, now: int) -> None:
+    def turn(self, *, offered: bool, at: int, now: int) -> None:
+        """Open or close the cycle, by an event that occurred ``at`` and is known ``now``."""
         if not offered:
             self.opened_at = None
             return
@@ -248,7 +249,7 @@ class Stock:
         if total - policy.safety_stock >= policy.min_quantity:
             return Applied.STALE
         newest_at = self.rare.newest[0] if self.rare is not None else self.at
-        self._turn(offered=True, at=newest_at, now=now)
+        self.turn(offered=True, at=newest_at, now=now)
         return Applied.LATE_DIP
 
 

@@ -5,16 +5,20 @@
 kind         the record's time   the tag's lower bits
 ===========  ==================  =================================================
 WAITING      ``occurred_at``     primary bit (the identifier is the entry's profile
-                                 key), priority, arrival number
+                                 key), parked bit (it joined parked), priority, arrival
+                                 number
 SIGNED_OFF   the marker's time   nothing
 TOLD         ``triggered_at``    number of the cycle in which the person was told
 ===========  ==================  =================================================
+
+A WAITING record stays when its person is told: it then means that (`waitlist.told`).
 """
 
 __all__ = [
     "SIGNED_OFF",
     "arrival_of",
     "cycle_of",
+    "is_parked",
     "is_primary",
     "is_told",
     "is_waiting",
@@ -25,6 +29,7 @@ __all__ = [
 
 _KIND = 62
 _PRIMARY = 1 << 61
+_PARKED = 1 << 60
 _PRIORITY = 56
 _ARRIVAL = (1 << _PRIORITY) - 1
 _PAYLOAD = (1 << _KIND) - 1
@@ -33,9 +38,10 @@ SIGNED_OFF = 1 << _KIND
 """The tag of a sign-off's marker."""
 
 
-def waiting(priority: int, arrival: int, *, primary: bool) -> int:
+def waiting(priority: int, arrival: int, *, primary: bool, parked: bool = False) -> int:
     """The tag of a waiting entry."""
-    return (_PRIMARY if primary else 0) | priority << _PRIORITY | arrival
+    bits = (_PRIMARY if primary else 0) | (_PARKED if parked else 0)
+    return bits | priority << _PRIORITY | arrival
 
 
 def told(cycle: int) -> int:
@@ -56,6 +62,11 @@ def is_told(tag: int) -> bool:
 def is_primary(tag: int) -> bool:
     """Whether the identifier is the waiting entry's profile key."""
     return bool(tag & _PRIMARY)
+
+
+def is_parked(tag: int) -> bool:
+    """Whether the entry joined parked: see `waitlist.queue`."""
+    return bool(tag & _PARKED)
 
 
 def priority_of(tag: int) -> int:

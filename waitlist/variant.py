@@ -3,15 +3,34 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from schemas.events import WaveHeader
-from waitlist.line import Line, Person
+from waitlist.line import Line
 from waitlist.policy import Policy
 from waitlist.stock import Stock
 
 if TYPE_CHECKING:
     from waitlist.queue import Queue
+    from waitlist.told import TakenWave
 
-__all__ = ["Variant", "Wave", "expired", "expiry_of"]
+__all__ = ["HandedOver", "Variant", "Wave", "expired", "expiry_of"]
+
+
+class HandedOver(Struct, frozen=True, gc=False):
+    """People of one wave and priority who are on their way to the output.
+
+    Attributes:
+        header: what their notifications share.
+        first_position: of the first of them in the wave, from 1.
+        priority: of all of them.
+        people: in order.
+    """
+
+    header: WaveHeader
+    first_position: int
+    priority: int
+    people: Line
 
 
 class Wave:
@@ -37,10 +56,10 @@ class Wave:
         """Whether that entry is among those still to be handed over."""
         return any(own == priority and line.holds(time, number) for own, line in self.lines)
 
-    def take(self, limit: int) -> tuple[int, list[Person]]:
+    def take(self, limit: int) -> tuple[int, Line]:
         """Take at most ``limit`` people of one priority: (priority, people)."""
         priority, line = self.lines[0]
-        people = list(line.take(_EVER, limit))
+        people = line.take(_EVER, limit)
         if not line:
             del self.lines[0]
         self.position += len(people)
@@ -56,21 +75,27 @@ class Variant(Stock):
     Attributes:
         variant_id: its id.
         policy: the settings in force for it.
+        least: the smallest total with which it is offered.
         queue: who waits; None until somebody has.
         running: waves still to be handed over.
+        taken: what its waves took, as far as it is not forgotten, in the order of their starts.
         told: people told so far, in all cycles.
         due: when the slot looks for a wave next; None: not scheduled.
         expiry: when the slot looks for expired entries next; None: not scheduled.
     """
 
-    __slots__ = ("due", "expiry", "policy", "queue", "running", "told", "variant_id")
+    __slots__ = (
+        "due", "expiry", "least", "policy", "queue", "running", "taken", "told", "variant_id",
+    )  # fmt: skip
 
     def __init__(self, variant_id: str, policy: Policy) -> None:
         super().__init__()
         self.variant_id = variant_id
         self.policy = policy
+        self.least = policy.safety_stock + policy.min_quantity
         self.queue: Queue | None = None
         self.running: tuple[Wave, ...] = ()
+        self.taken: tuple[TakenWave, ...] = ()
         self.told = 0
         self.due: int | None = None
         self.expiry: int | None = None
@@ -85,13 +110,14 @@ class Variant(Stock):
 
     def next_wave(self) -> int | None:
         """When the next wave may start; None while nobody could be told."""
-        if self.opened_at is None or not self.queue or not self.offered(self.policy):
+        policy = self.policy
+        if self.opened_at is None or not self.queue or not self.offered(policy):
             return None
-        if not self.queue.has_eligible(self.cycle, self.eligible_until()):
+        if not self.queue.has_eligible(self.cycle, self.opened_at + policy.late_grace):
             return None
-        due = self.known_since + self.policy.dwell
-        if self.policy.per_unit is not None and self.last_wave_at >= 0:
-            due = max(due, self.last_wave_at + self.policy.wait)
+        due = self.known_since + policy.dwell
+        if policy.per_unit is not None and self.last_wave_at >= 0:
+            due = max(due, self.last_wave_at + policy.wait)
         return due
 
 
