@@ -10,6 +10,7 @@ The part of the tree that belongs to this package::
     +-- StartupError        the program cannot start with what it found outside         exit 1
     +-- StalledError        the program makes no headway                                exit 1
     +-- StateError          stored state is damaged, incomplete or in the way           exit 1
+    +-- ShardFailed         a supervised shard does not start, or did not end well      exit 1
 
 Every message is one line: what is wrong, where, and what to do.
 """
@@ -26,6 +27,7 @@ __all__ = [
     "EXIT_USAGE",
     "ConfigError",
     "ReplayError",
+    "ShardFailed",
     "StalledError",
     "StartupError",
     "StateError",
@@ -52,6 +54,10 @@ class ConfigError(UsageError):
 
 class ReplayError(UsageError):
     """A replay's input, policy or output cannot be used; the message names file and line."""
+
+
+class ShardFailed(RestockError):  # noqa: N818 - what is the matter, as with connectors.errors
+    """Another start does not mend a supervised shard, or it did not end well."""
 
 
 class StalledError(RestockError):

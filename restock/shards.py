@@ -8,9 +8,11 @@ from typing_extensions import override
 
 from restock.errors import UsageError
 
-__all__ = ["Shard", "parse_shard"]
+__all__ = ["Shard", "parse_shard", "parse_shards"]
 
 _FORM = re.compile(r"([0-9]{1,6})/([0-9]{1,6})", re.ASCII)
+_LIST = re.compile(r"([0-9,-]+)/([0-9]{1,6})", re.ASCII)
+_RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,29 @@ def parse_shard(text: str) -> Shard:
         message = f"--shard {text}: must be i/n with 0 <= i < n, such as 0/4"
         raise UsageError(message)
     return shard
+
+
+def parse_shards(text: str) -> tuple[Shard, ...]:
+    """Read several shards of one count, such as ``0-3/16`` or ``0,2,5-7/16``.
+
+    Returns:
+        The shards in ascending order.
+
+    Raises:
+        UsageError: It has another form, names a shard twice, or one that there is not.
+    """
+    match = _LIST.fullmatch(text)
+    ranges = [_RANGE.fullmatch(part) for part in match[1].split(",")] if match else [None]
+    count = int(match[2]) if match else 0
+    indexes: list[int] = []
+    for found in ranges:
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
+        if not first <= last < count:
+            message = (
+                f"--shards {text}: must be numbers or ranges below n, such as 0-3/16 or 0,5-7/8"
+            )
+            raise UsageError(message)
+        indexes.extend(range(first, last + 1))
+    if twice := sorted({index for index in indexes if indexes.count(index) > 1}):
+        raise UsageError(f"--shards {text}: names shard {twice[0]} twice; name each once")
+    return tuple(Shard(index, count) for index in sorted(indexes))

@@ -3,6 +3,8 @@
 
 import os
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,21 +13,23 @@ from cyclopts import Parameter
 from restock.commands.common import load
 from restock.errors import UsageError
 from restock.log_setup import configure_logging
-from restock.shards import parse_shard
+from restock.shards import parse_shard, parse_shards
 from schemas.timestamps import parse_timestamp
 
 __all__ = ["parse_start", "run"]
 
 
-def run(
+def run(  # noqa: PLR0913 - each is an option of the command line
     *,
     config: Path | None = None,
-    shard: str = "0/1",
+    shard: str | None = None,
+    shards: str | None = None,
     state_directory: Path | None = None,
     bootstrap_servers: str | None = None,
     start: Annotated[str | None, Parameter(name="--from")] = None,
     begin_anew: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     rebuild: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    supervisor: Annotated[int | None, Parameter(show=False)] = None,
 ) -> int:
     """Decide who is told, live, from Kafka to Kafka.
 
@@ -42,7 +46,10 @@ def run(
         The configuration file; left out: restock.toml in the working directory, if there is one.
     shard
         i/n, such as 0/4: look after the partitions p with p mod n = i. Start one process for each
-        i; they may share a state directory.
+        i; they may share a state directory. Left out: 0/1, all of them.
+    shards
+        Several shards of n, such as 0-3/16 or 0,5-7/8: start a process for each of them, and again
+        when it has died. Each has the health port [health] port + i.
     state_directory
         Where the state is kept, instead of [state] directory.
     bootstrap_servers
@@ -56,8 +63,18 @@ def run(
     rebuild
         Make lost state anew from the topics, in an empty state directory: whom a notification
         answers is not told again. Until that is done, every further start goes on with it.
+    supervisor
+        The process that started this one because of --shards.
     """
-    share = parse_shard(shard)
+    if supervisor is not None:
+        from restock.supervised import tie_to  # noqa: PLC0415 - under a supervisor only
+
+        tie_to(supervisor)
+    if shard is not None and shards is not None:
+        message = "--shard is for one shard, --shards for several: leave one of them out"
+        raise UsageError(message)
+    many = None if shards is None else parse_shards(shards)
+    share = parse_shard("0/1" if shard is None else shard)
     begin = parse_start(start) if start is not None else None
     if rebuild and (begin_anew or begin is not None):
         message = "--rebuild reads all that the topics hold: leave out --from and --begin-anew"
@@ -65,9 +82,23 @@ def run(
     flags = {"--state-directory": state_directory, "--bootstrap-servers": bootstrap_servers}
     settings = load(config, dict(flags)).settings
     configure_logging(settings.logging, sys.stderr, os.environ)
+    if many is not None:
+        from restock.supervisor_wiring import Options, supervise  # noqa: PLC0415 - with --shards only
+
+        always = _words({"--config": config, **flags})
+        once = _words({"--from": start, "--begin-anew": begin_anew, "--rebuild": rebuild})
+        return supervise(settings, many, Options(always, once))
     from restock import running  # noqa: PLC0415 - Bytewax and librdkafka, once all is in order
 
-    return running.run(settings, shard=share, start=begin, begin_anew=begin_anew, rebuild=rebuild)
+    start_shard = partial(
+        running.run, settings, shard=share, start=begin, begin_anew=begin_anew, rebuild=rebuild
+    )
+    if supervisor is None:
+        return start_shard()
+    from restock.supervised import run_supervised  # noqa: PLC0415 - under a supervisor only
+    from restock.wiring import shard_directory  # noqa: PLC0415 - as above
+
+    return run_supervised(start_shard, partial(shard_directory, settings, share))
 
 
 def parse_start(text: str) -> Literal["earliest", "latest"] | int:
@@ -85,3 +116,14 @@ def parse_start(text: str) -> Literal["earliest", "latest"] | int:
     except ValueError as error:
         message = f"--from {text}: {error}; give earliest, latest, 2026-11-20T10:00:00Z or epoch ms"
         raise UsageError(message) from None
+
+
+def _words(options: Mapping[str, object]) -> list[str]:
+    """Say options as they would be typed; those that were not given are left out."""
+    words = []
+    for name, value in options.items():
+        if value is True:
+            words.append(name)
+        elif value not in {None, False}:
+            words.append(f"{name}={value}")
+    return words

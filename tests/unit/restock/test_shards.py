@@ -5,7 +5,7 @@ import pytest
 
 from restock.commands.run import parse_start
 from restock.errors import UsageError
-from restock.shards import Shard, parse_shard
+from restock.shards import Shard, parse_shard, parse_shards
 
 
 @pytest.mark.parametrize(("text", "shard"), [("0/1", Shard(0, 1)), ("3/16", Shard(3, 16))])
@@ -20,6 +20,32 @@ def test_other_shards_are_refused(text: str) -> None:
     """Anything but 0 <= i < n is an error that says so."""
     with pytest.raises(UsageError, match="0 <= i < n"):
         parse_shard(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "indexes"),
+    [("0-3/16", [0, 1, 2, 3]), ("0,2,5-7/16", [0, 2, 5, 6, 7]), ("3,0/4", [0, 3]), ("0/1", [0])],
+)
+def test_shards_are_numbers_and_ranges(text: str, indexes: list[int]) -> None:
+    """They come in ascending order, all of one count."""
+    count = int(text.split("/")[1])
+    assert [Shard(index, count) for index in indexes] == list(parse_shards(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "0-3", "/4", "-/4", "0-/4", "-3/4", "3-0/4", "0-4/4", "0,,1/4", "0-1-2/4", "0 1/4"],
+)
+def test_other_lists_of_shards_are_refused(text: str) -> None:
+    """Each number must be below n, and each range go upwards."""
+    with pytest.raises(UsageError, match=r"--shards .*: must be numbers or ranges below n"):
+        parse_shards(text)
+
+
+def test_a_shard_is_not_named_twice() -> None:
+    """Two processes on one shard is what must never be."""
+    with pytest.raises(UsageError, match="--shards 0-2,2/4: names shard 2 twice"):
+        parse_shards("0-2,2/4")
 
 
 @pytest.mark.parametrize(
