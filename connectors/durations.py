@@ -28,7 +28,7 @@ def parse_duration(value: object) -> timedelta:
     elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         milliseconds = value * 1000
     else:
-        message = 'expected a duration such as "250ms", "10s" or "5m", or whole seconds'
+        message = 'expected a duration such as "250ms", "10s" or "5m", or 0 or more whole seconds'
         raise ValueError(message)
     if milliseconds > _LONGEST // timedelta(milliseconds=1):
         message = "a duration cannot be longer than 36500 days"

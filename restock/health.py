@@ -78,6 +78,8 @@ class Health:
         return [check.reason for check in self.checks() if check.reason is not None]
 
     def _flow(self) -> str | None:
+        if self._vitals.stopping:
+            return "ending"
         phase = self._vitals.phase
         return phase if phase in {"starting", "ending"} else None
 

@@ -5,6 +5,7 @@ They share the interpreter's lock with the flow, so an answer is a few counters 
 lines written. Nothing in it names a variant or a person.
 """
 
+import errno
 import socket
 import socketserver
 import threading
@@ -50,11 +51,7 @@ class HealthServer:
         try:
             self._server = _Server(address, port, handler)
         except OSError as error:
-            raise StartupError(
-                f"health.port: cannot listen at {address} port {port} "
-                f"({error.strerror or error}): choose another port or health.address, "
-                "or 0 to serve nothing"
-            ) from None
+            raise StartupError(_cannot_listen(address, port, error)) from None
 
     @property
     def port(self) -> int:
@@ -72,6 +69,14 @@ class HealthServer:
         """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def _cannot_listen(address: str, port: int, error: OSError) -> str:
+    setting, remedy = "health.port", "choose another port or health.address, or 0 to serve nothing"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        setting, remedy = "health.address", "give an address of this machine, or 0.0.0.0 for all"
+    reason = error.strerror or error
+    return f"{setting}: cannot listen at {address} port {port} ({reason}): {remedy}"
 
 
 class _Server(ThreadingHTTPServer):

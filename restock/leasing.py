@@ -49,6 +49,7 @@ def leased(
         holder=this_process(state.path, state.lock_file, started),
         timeout=timeout,
         begin_anew=begin_anew,
+        state_is_new=not state.was_durable,
     )
     log = KafkaLeaseLog(settings.kafka, settings.topics.leases, validity(timeout))
     lease = ShardLease(request, log, process_start, clock=boot_clock, now=_now)

@@ -82,14 +82,23 @@ def run(
             log.info("state directory upgraded", field=field, was=found, now=VERSION)
         vitals.lease_left = lease.left
         flow = partial(_run_flow, settings, shard, start, state, recovery, failure, lease, vitals)
-        if not state.was_durable:
+        resumed = state.was_durable
+        if begin_anew:
+            log.warning(_risk_of_beginning_anew(resumed=resumed), shard=str(shard))
+        if not resumed:
             # Makes the beginning durable: without it, a crash in the first epoch would leave
             # records in the output that no later run could know as its own.
             flow(_set_event(), rebuilding)
             state.mark_durable()
         stop = threading.Event()
-        with _stopped_by_signals(stop), _collector_off():
-            log.info("running", shard=str(shard), state=str(state.path), pid=os.getpid())
+        with _stopped_by_signals(stop, vitals), _collector_off():
+            log.info(
+                "running",
+                shard=str(shard),
+                state=str(state.path),
+                pid=os.getpid(),
+                resumed=resumed,
+            )
             if rebuilding is not None:
                 rebuilding.read_past()
                 flow(rebuilding.ends_with(stop), rebuilding)
@@ -168,11 +177,12 @@ def _state_directory(
 
 
 @contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+def _stopped_by_signals(stop: threading.Event, vitals: Vitals) -> Iterator[None]:
     """The first SIGTERM or SIGINT stops at a durable epoch, the second at once."""
     numbers = (signal.SIGTERM, signal.SIGINT)
 
     def on_signal(*_: object) -> None:
+        vitals.stop()
         stop.set()
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
@@ -201,6 +211,18 @@ def _collector_off() -> Iterator[None]:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+def _risk_of_beginning_anew(*, resumed: bool) -> str:
+    risk = (
+        "this state is taken even if the shard was last looked after with another one, and what "
+        "the topics no longer hold of the time since is lost: people may be told again or not at "
+        "all"
+        if resumed
+        else "nothing is remembered of who was told: whom the records in the topics entitle is told"
+        " again"
+    )
+    return f"--begin-anew: {risk}; leave the flag out from the next start on"
 
 
 def _set_event() -> threading.Event:

@@ -7,6 +7,7 @@ the file, the environment and the flags over them, so that each value's origin s
 
 import re
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -29,6 +30,7 @@ __all__ = [
 
 _GROUP = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,245}")
+_HOST_NAME = re.compile(r"(?=.*[a-zA-Z])[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*\.?", re.ASCII)
 
 
 def _check_topic_name(name: str) -> str:
@@ -37,6 +39,19 @@ def _check_topic_name(name: str) -> str:
         message = "is not a topic name: use at most 245 letters, digits, '.', '_' and '-'"
         raise ValueError(message)
     return name
+
+
+def _check_address(address: str) -> str:
+    if not _HOST_NAME.fullmatch(address):
+        try:
+            ip_address(address)
+        except ValueError:
+            message = (
+                "is neither an IP address nor a host name; give one of this machine, without a "
+                "port, or 0.0.0.0 for all"
+            )
+            raise ValueError(message) from None
+    return address
 
 
 TopicName = Annotated[str, AfterValidator(_check_topic_name)]
@@ -130,7 +145,9 @@ class HealthSettings(BaseModel):
     model_config = _GROUP
 
     port: int = Field(default=0, ge=0, le=65_535)
-    address: str = Field(default="127.0.0.1", min_length=1)
+    address: Annotated[str, AfterValidator(_check_address)] = Field(
+        default="127.0.0.1", min_length=1
+    )
 
 
 class Settings(BaseSettings):

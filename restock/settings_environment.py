@@ -8,6 +8,7 @@ variable counts as not given.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -23,6 +24,7 @@ PREFIX = "RESTOCK_"
 """How the names of all our variables begin."""
 
 _SEPARATOR = "__"
+_WHOLE_NUMBER = re.compile(r"-?[0-9]+", re.ASCII)
 # The last two are what Kubernetes sets in every pod beside a service named "restock".
 _OTHERS = (
     "RESTOCK_BENCH_",
@@ -105,7 +107,7 @@ def _plain(field: FieldInfo, text: str) -> object:
     """Turn text into the type of the field; what does not fit is left for the model to refuse."""
     if field.annotation is bool:
         return _BOOLEANS.get(text.lower(), text)
-    if field.annotation in (int, timedelta) and text.isascii() and text.isdigit():
+    if field.annotation in (int, timedelta) and _WHOLE_NUMBER.fullmatch(text):
         return int(text)
     return text
 

@@ -5,7 +5,6 @@ Everything that a resume would need is read and checked byte by byte; nothing is
 is needed, so it may run beside the program. What changes meanwhile is looked at again.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +18,15 @@ from journal.directory import StateDirectory
 from journal.errors import JournalError
 from journal.survey import journal_files, survey
 from restock.errors import StateError
-from restock.shards import Shard
+from restock.state_places import shard_name
 from restock.state_store import StoreContents, read_store, store_file
 from waitlist.redo import VERSION
 
-__all__ = ["MARKS", "ShardReport", "check_shard", "find_shards", "is_durable", "slot_count"]
+__all__ = ["MARKS", "ShardReport", "check_shard", "is_durable", "slot_count"]
 
-_SHARD: Final = re.compile(r"shard-([0-9]{1,6})-of-([0-9]{1,6})", re.ASCII)
-MARKS: Final = ("durable", "rebuilding.json")
+_DURABLE: Final = "durable"
+_REBUILDING: Final = "rebuilding.json"
+MARKS: Final = (_DURABLE, _REBUILDING)
 """Files that are there or not: an epoch was committed, a rebuild is under way."""
 
 _KNOWN: Final = frozenset({"lock", "identity.json", "slots", "recovery", *MARKS})
@@ -41,6 +41,7 @@ class ShardReport:
     Attributes:
         directory: The shard's folder.
         shard: Its name i/n.
+        rebuilding: Whether a rebuild is under way: the next run goes on with it.
         epoch: The epoch that would be resumed from; None: nothing was durable yet.
         offsets: For each input partition the offset of the next record to be read.
         variants: Variants that are known.
@@ -53,6 +54,7 @@ class ShardReport:
 
     directory: Path
     shard: str
+    rebuilding: bool = False
     epoch: int | None = None
     offsets: dict[Partition, int] = field(default_factory=dict)
     variants: int = 0
@@ -62,33 +64,9 @@ class ShardReport:
     problems: list[str] = field(default_factory=list)
 
 
-def find_shards(state: Path, chosen: Shard | None) -> list[Path]:
-    """The folders of the shards in a state directory, by number.
-
-    Args:
-        state: The state directory, or a backup.
-        chosen: Only this one; None: all.
-
-    Raises:
-        StateError: There is none, or not the one that was chosen.
-    """
-    found = {
-        (int(match[2]), int(match[1])): folder
-        for folder in (state.iterdir() if state.is_dir() else ())
-        if (match := _SHARD.fullmatch(folder.name)) and folder.is_dir()
-    }
-    if chosen is not None:
-        found = {key: found[key] for key in [(chosen.count, chosen.index)] if key in found}
-    if not found:
-        what = "no state" if chosen is None else f"no state of shard {chosen}"
-        message = f"{state} holds {what}: name the right [state] directory with --state-directory"
-        raise StateError(message)
-    return [found[key] for key in sorted(found)]
-
-
 def is_durable(directory: Path) -> bool:
     """Whether a shard's folder says that an epoch was committed in it."""
-    return (directory / "durable").exists()
+    return (directory / _DURABLE).exists()
 
 
 def slot_count(directory: Path) -> int:
@@ -127,8 +105,8 @@ def check_shard(directory: Path) -> ShardReport:
 
 
 def _look(directory: Path) -> ShardReport:
-    match = _SHARD.fullmatch(directory.name)
-    report = ShardReport(directory, f"{match[1]}/{match[2]}" if match else directory.name)
+    report = ShardReport(directory, shard_name(directory) or directory.name)
+    report.rebuilding = (directory / _REBUILDING).exists()
     try:
         report.problems += _identity_problems(directory, report.shard)
         slots = slot_count(directory)

@@ -22,7 +22,8 @@ from journal.files import make_directory, sync_directory
 from journal.survey import copy_named
 from restock.errors import StateError
 from restock.shards import Shard
-from restock.state_check import MARKS, ShardReport, check_shard, find_shards, slot_count
+from restock.state_check import MARKS, ShardReport, check_shard, slot_count
+from restock.state_places import find_backup, find_shards
 from restock.state_store import copy_store, read_store, store_file
 
 __all__ = ["Restored", "back_up", "restore"]
@@ -48,10 +49,11 @@ def back_up(state: Path, target: Path, shard: Shard | None) -> list[ShardReport]
         What the copy holds.
 
     Raises:
-        StateError: The target exists, there is no state, it is not sound, or a file cannot be read
-            or written.
+        StateError: The target exists, or the folder to make it in does not; there is no state, it
+            is not sound, or a file cannot be read or written.
     """
     _refuse_existing(target)
+    _refuse_orphan(target)
     sources = find_shards(state, shard)
     with _telling(), _made_aside(target) as copy:
         for source in sources:
@@ -82,7 +84,7 @@ def restore(backup: Path, state: Path, *, replace: bool, now: datetime) -> Resto
         StateError: The backup is not sound; the program runs on the state directory; it holds
             state, or that of another number of shards; a file cannot be read or written.
     """
-    sources = find_shards(backup, None)
+    sources = find_backup(backup, state)
     _refuse_unsound([check_shard(source) for source in sources], f"the backup {backup}")
     _refuse_other_counts(sources, state)
     with _telling(), ExitStack() as stack:
@@ -206,6 +208,14 @@ def _rename(source: Path, target: Path) -> None:
 def _refuse_existing(target: Path) -> None:
     if target.exists() or target.is_symlink():
         message = f"{target} exists: nothing is overwritten, give a name that is not taken"
+        raise StateError(message)
+
+
+def _refuse_orphan(target: Path) -> None:
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        what = "is not a directory" if folder.exists() else "does not exist"
+        message = f"{target} cannot be made: {folder} {what}; make it first, or give another name"
         raise StateError(message)
 
 

@@ -101,6 +101,7 @@ class Vitals:
         shard: which it looks after.
         slots: how many there are to resume.
         phase: see `Phase`.
+        stopping: whether the program was told to stop; the flow may still run for a while.
         runs: how many flows have begun: the first ever start has one that reads nothing.
         flow: the flow that runs or has run last; None before.
         began_at: when it began, on `clock`.
@@ -124,6 +125,7 @@ class Vitals:
         self.slots = slots
         self.clock = clock
         self.phase: Phase = "starting"
+        self.stopping = False
         self.runs = 0
         self.flow: Flow | None = None
         self.began_at = clock()
@@ -151,6 +153,10 @@ class Vitals:
         self.caught_up = False
         self.runs += 1
         self.phase = "resuming"
+
+    def stop(self) -> None:
+        """The program was told to stop; the phase stays, so that a stop that hangs is noticed."""
+        self.stopping = True
 
     def end(self) -> None:
         """The flow has ended, with everything durable."""

@@ -3,7 +3,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
@@ -29,7 +29,11 @@ __all__ = [
 ]
 
 _LOG: Final = logging.getLogger(__name__)
+# `options` go to every kind of client on purpose: not worth a warning at each start. A fatal error
+# is raised as well, and becomes the line that the program ends with.
 _TOLD_OTHERWISE: Final = frozenset({"CONFWARN", "FATAL"})
+_TOLD_TO_CALLBACK: Final = frozenset({"FAIL"})
+"""A lost connection: librdkafka calls `error_cb` with the same words, where there is one."""
 
 Client = TypeVar("Client")
 
@@ -56,13 +60,12 @@ class _ClientLog:
     A client that has lost its broker would otherwise say so twenty times a second.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, told_otherwise: Collection[str]) -> None:
+        self._told_otherwise = told_otherwise
         self._warnings = Warnings(_LOG)
 
     def log(self, _level: int, pattern: str, facility: str, *rest: object) -> None:
-        # `options` go to every kind of client on purpose: not worth a warning at each start. A
-        # fatal error is raised as well, and becomes the line that the program ends with.
-        if facility not in _TOLD_OTHERWISE:
+        if facility not in self._told_otherwise:
             self._warnings.warn(facility, pattern % (facility, *rest))
 
 
@@ -119,8 +122,9 @@ def close_within(consumer: Consumer, seconds: float) -> None:
 
 
 def _new(kind: Callable[..., Client], config: Mapping[str, object], **callbacks: object) -> Client:
+    told = _TOLD_OTHERWISE | (_TOLD_TO_CALLBACK if "error_cb" in callbacks else frozenset())
     try:
-        return kind({**config}, logger=_ClientLog(), **callbacks)
+        return kind({**config}, logger=_ClientLog(told), **callbacks)
     except (KafkaException, TypeError, ValueError) as error:
         raise KafkaOptionError(_explain(error, config)) from None
 

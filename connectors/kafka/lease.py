@@ -52,6 +52,7 @@ class LeaseRequest:
         holder: This process, which holds the lock of the directory.
         timeout: How long others wait, from the last renewal they see, before they take over.
         begin_anew: Take the lease even if it names another state directory.
+        state_is_new: Nothing was ever durable in the state directory: it was empty or not there.
     """
 
     topic: str
@@ -62,6 +63,7 @@ class LeaseRequest:
     holder: LeaseHolder
     timeout: timedelta
     begin_anew: bool = False
+    state_is_new: bool = False
 
 
 def validity(timeout: timedelta) -> timedelta:
@@ -188,10 +190,11 @@ class ShardLease:
         request = self._request
         if last is None or last.state_id == request.state_id or request.begin_anew:
             return
+        found = "is empty or new" if request.state_is_new else f"holds state {request.state_id}"
         message = (
             f"shard {request.shard} of group {request.group} belongs to state {last.state_id}, "
             f"last in {last.holder.directory} on {last.holder.host}, but "
-            f"{request.holder.directory} holds state {request.state_id}: mount or restore the "
+            f"{request.holder.directory} {found}: mount or restore the "
             "right directory, or correct [state] directory; `restock run --rebuild` makes the "
             "state again from the topics, `restock run --begin-anew` goes on with this directory "
             "and may tell people again"

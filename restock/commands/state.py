@@ -12,9 +12,10 @@ from cyclopts import App, Parameter
 from restock.commands.common import load
 from restock.errors import EXIT_FAILURE, EXIT_OK
 from restock.shards import Shard, parse_shard
-from restock.state_check import ShardReport, check_shard, find_shards
+from restock.state_check import ShardReport, check_shard
 from restock.state_copy import back_up
 from restock.state_copy import restore as put_back
+from restock.state_places import find_shards
 
 __all__ = ["state"]
 
@@ -77,10 +78,10 @@ def backup(
     state_directory
         Where the state is kept, instead of [state] directory.
     json
-        Print one JSON object {"shards": [...]}.
+        Print one JSON object {"shards": [...], "source": directory}.
     """
-    directory = _directory(config, state_directory)
-    _print(back_up(directory, target, _shard(shard)), json=json)
+    directory = _directory(config, state_directory).absolute()
+    _print(back_up(directory, target, _shard(shard)), json=json, source=directory)
     return EXIT_OK
 
 
@@ -125,13 +126,22 @@ def _shard(text: str | None) -> Shard | None:
     return None if text is None else parse_shard(text)
 
 
-def _print(reports: list[ShardReport], *, json: bool, moved: dict[str, str] | None = None) -> None:
+def _print(
+    reports: list[ShardReport],
+    *,
+    json: bool,
+    moved: dict[str, str] | None = None,
+    source: Path | None = None,
+) -> None:
     if json:
         content: dict[str, object] = {"shards": list(map(_as_json, reports))}
+        if source is not None:
+            content["source"] = str(source)
         if moved is not None:
             content["moved"] = moved
         sys.stdout.write(orjson.dumps(content).decode() + "\n")
     else:
+        sys.stdout.write("" if source is None else f"copied from  {source}\n")
         for report in reports:
             sys.stdout.writelines(f"{line}\n" for line in _as_text(report))
         sys.stdout.writelines(
@@ -146,6 +156,7 @@ def _as_json(report: ShardReport) -> dict[str, object]:
     return {
         "shard": report.shard,
         "directory": str(report.directory),
+        "rebuilding": report.rebuilding,
         "epoch": report.epoch,
         "offsets": [[topic, number, at] for (topic, number), at in sorted(report.offsets.items())],
         "variants": report.variants,
@@ -160,9 +171,11 @@ def _as_text(report: ShardReport) -> list[str]:
     epoch = "nothing durable yet" if report.epoch is None else f"resumes at epoch {report.epoch}"
     sound = "NOT SOUND" if report.problems else "sound"
     contents = f"{report.variants} variants, {report.waiting} waiting, {report.bytes_on_disk} bytes"
+    rebuilding = "  a rebuild is under way: the next `restock run` goes on with it"
     return [
         f"shard {report.shard}  {report.directory}",
         f"  {sound}, {epoch}, {contents}",
+        *([rebuilding] if report.rebuilding else []),
         *(f"  {topic}[{number}] at {at}" for (topic, number), at in sorted(report.offsets.items())),
         *(f"  beside  {name}" for name in report.beside),
     ]

@@ -164,9 +164,12 @@ def test_another_state_directory_is_refused(make_shop: MakeShop) -> None:
     other = ("--state-directory", str(shop.directory / "other"))
     line = ended(shop.start(*other))
     assert f"belongs to state {state}, last in {shop.directory / 'state'}" in line
+    assert f"{shop.directory / 'other'}/shard-0-of-1 is empty or new" in line
     assert "--begin-anew" in line
-    shop.start(*other, "--begin-anew")
+    anew = shop.start(*other, "--begin-anew")
     assert ["P1", "P1"] == people(shop.wait_for_notifications(2))
+    _, log = stop(anew)
+    assert 1 == log.count("--begin-anew: nothing is remembered of who was told")
     assert state != leases(shop)[-1].state_id
 
 

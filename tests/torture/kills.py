@@ -10,7 +10,9 @@ from typing_extensions import override
 
 __all__ = ["AIMS", "BIRTH", "Kill", "Kind", "plan_kills"]
 
-Kind = Literal["random", "aimed", "resume", "paused", "stopping", "birth", "hot", "terminated"]
+Kind = Literal[
+    "random", "aimed", "resume", "paused", "stopping", "birth", "hot", "terminated", "fault"
+]
 """How a life ends.
 
 * random: killed from outside, at any moment.
@@ -21,6 +23,7 @@ Kind = Literal["random", "aimed", "resume", "paused", "stopping", "birth", "hot"
 * birth: killed from inside in the very first start of a state.
 * hot: killed from inside in the middle of a wave of very many.
 * terminated: not killed; told to stop, it must end with exit code 0.
+* fault: killed from outside in the middle of a fault of brokers, on top of the kills asked for.
 """
 
 AIMS: Final[dict[str, int]] = {

@@ -57,7 +57,7 @@ class Suffering:
             return life
         life.wait(fault.seconds / 2)
         life.kill()
-        self._work.tally.killed(Kill("random"), hit=True)
+        self._work.tally.killed(Kill("fault"), hit=True)
         life = self._work.ward.start()
         life.wait(fault.seconds / 2)
         return life

@@ -103,6 +103,30 @@ def test_a_report_says_what_was_reached_and_what_went_wrong() -> None:
     assert "queued\n" in text
     assert "FAILED in part 1\n  lost: V1: P1 was not told\n" in text
     assert "1 min 1 s" in text
+    assert "Killed 2 times\n" in text
     found = as_json(tally, 61, seed=7)
     assert (7, 2, 1, 0) == (found["seed"], found["killed"], found["lost"], found["duplicated"])
     assert {"random": 1, "aimed": 1} == found["kills"]
+
+
+def test_a_report_tells_kills_within_faults_from_those_asked_for() -> None:
+    """Some faults kill the program in their middle: that is no step of the plan."""
+    tally = Tally()
+    tally.killed(Kill("aimed", "queued"), hit=True)
+    tally.killed(Kill("fault"), hit=True)
+    tally.faults["leader"] += 1
+    text = render(tally, 1)
+    assert "Killed 2 times, 1 of them within faults, on top of those asked for\n" in text
+    stream = StringIO()
+    Progress(stream, 2).show(tally, "leader")
+    assert stream.getvalue().startswith("2 of 2, ")
+
+
+def test_a_report_says_what_its_figures_mean() -> None:
+    """Who had to be told, who might be, and who was: the last lies between the others."""
+    tally = Tally()
+    tally.verdicts.append(Verdict(9, 5, 3, 7))
+    lines = {line[:15].strip(): line[15:].split("  ") for line in render(tally, 1).splitlines()}
+    figures = {"Had to be told": "5", "Might be told": "3", "Were told": "7"}
+    assert figures == {name: lines[name][-2].strip() for name in figures}
+    assert all(lines[name][-1] for name in figures)

@@ -23,7 +23,7 @@ from typing import Any, Final
 from connectors.kafka import delivered, sink, source
 from connectors.kafka.records import Outgoing
 from connectors.kafka.writer import Writer
-from dataflows import waitlist_step
+from dataflows import pace
 from dataflows.waitlist_step import WaitlistStep
 from journal.compact import CRASH_VARIABLE
 from journal.compaction import Compaction
@@ -245,7 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         POINTS[aim.point](aim)
     _cramp(aim)
     if options.turn:
-        waitlist_step._PEOPLE_A_TURN = options.turn
+        pace._PORTION = options.turn
+        pace._LEAST = min(pace._LEAST, options.turn)
     return restock(options.words)
 
 

@@ -173,6 +173,16 @@ def test_another_state_is_refused() -> None:
         lease_of(world, state_id="one").acquire()
 
 
+def test_an_empty_directory_is_called_so() -> None:
+    """A volume that is not mounted holds no other state: the line does not name one."""
+    world = World()
+    first = lease_of(world, ELSEWHERE)
+    first.acquire()
+    first.release()
+    with pytest.raises(StateDisowned, match=r"state one.*there.* but /state is empty or new: mou"):
+        lease_of(world, state_id="two", state_is_new=True).acquire()
+
+
 def test_beginning_anew_still_waits_for_the_living() -> None:
     """The flag gives a state up, not another process."""
     world = World()

@@ -160,6 +160,26 @@ def test_a_second_flow_has_to_catch_up_anew(running: Program) -> None:
     assert ["catching up: 20 records behind"] == running.health.reasons()
 
 
+def test_told_to_stop_it_is_ending_at_once(running: Program) -> None:
+    """Not only when the flow has ended: an epoch that becomes durable meanwhile changes nothing."""
+    running.vitals.stop()
+    assert ["ending"] == running.health.reasons()
+    running.epoch(11)
+    assert ["ending"] == running.health.reasons()
+
+
+def test_a_stop_that_hangs_is_still_watched(running: Program) -> None:
+    """An epoch that does not end is told beside it, and the watchdog barks as ever."""
+    running.watchdog.look()
+    running.vitals.stop()
+    running.clock.now += 61
+    running.probe.look()
+    running.watchdog.look()
+    assert ["ending", "no epoch durable for 61 s"] == running.health.reasons()
+    assert "no headway for 61 s" == running.health.alive()
+    assert 1 == len(running.barks)
+
+
 def test_an_epoch_that_does_not_end_is_told(running: Program) -> None:
     """After three intervals and ten seconds without one it is not ready; a new one mends it."""
     running.clock.now += 13

@@ -157,6 +157,16 @@ def test_an_unknown_path_is_404(server: HealthServer) -> None:
     assert "restock" == answer.headers["Server"].strip()
 
 
+def test_an_address_of_another_machine_is_not_blamed_on_the_port(
+    vitals: Vitals, probe: KafkaProbe
+) -> None:
+    """The line names the setting that is to be corrected."""
+    health = Health(vitals, Settings(), probe, None)
+    metrics = registry(vitals, probe, lambda: False)
+    with pytest.raises(StartupError, match=r"^health\.address: cannot listen at 192\.0\.2\.1 port"):
+        HealthServer("192.0.2.1", 0, health, metrics)
+
+
 def test_a_port_in_use_is_one_line(server: HealthServer, vitals: Vitals, probe: KafkaProbe) -> None:
     """It names the place, the setting, and what to do."""
     health = Health(vitals, Settings(), probe, None)

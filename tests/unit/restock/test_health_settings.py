@@ -39,6 +39,8 @@ def load(directory: Path, text: str) -> Settings:
         ),
         ("[health]\nport = 65536\n", "health.port: must be at most 65535"),
         ('[health]\naddress = ""\n', "health.address: must not be empty"),
+        ('[health]\naddress = "127.0.0.1:80"\n', "health.address: is neither an IP address nor a"),
+        ('[health]\naddress = "10.0.0.256"\n', "health.address: is neither an IP address nor a"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, text: str, expected: str) -> None:
@@ -55,6 +57,12 @@ def test_the_watchdog_can_be_switched_off(tmp_path: Path) -> None:
         tmp_path, '[kafka]\ndelivery_timeout = "1h"\n[state]\nwatchdog_timeout = "0s"\n'
     )
     assert not settings.state.watchdog_timeout
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "localhost", "node-1.example.com"])  # noqa: S104 - read, not bound
+def test_addresses_and_names_of_hosts_are_taken(tmp_path: Path, address: str) -> None:
+    """Whether they are of this machine is found at start."""
+    assert address == load(tmp_path, f'[health]\naddress = "{address}"\n').health.address
 
 
 def test_nothing_is_served_by_default() -> None:

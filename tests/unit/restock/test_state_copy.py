@@ -14,11 +14,13 @@ from bytewax.recovery import init_db_dir
 
 from dataflows.folding import FACTORY, empty
 from journal import Journal, StateDirectory
+from restock.cli import main
 from restock.errors import StartupError, StateError
 from restock.recovery_store import open_recovery_store
 from restock.shards import Shard
-from restock.state_check import check_shard, find_shards
+from restock.state_check import check_shard
 from restock.state_copy import back_up, restore
+from restock.state_places import find_shards
 from restock.state_store import copy_store
 from schemas.decode import decode_subscription
 from waitlist.redo import VERSION
@@ -135,6 +137,41 @@ def test_a_backup_of_a_rebuild_under_way_says_so(state: Path, tmp_path: Path) ->
     (report,) = back_up(state, tmp_path / "backup", None)
     assert [] == report.beside
     assert (report.directory / "rebuilding.json").exists()
+    assert report.rebuilding
+
+
+def test_a_check_tells_of_a_rebuild_under_way(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sound, but not all of it: whoever looks is told that the next run goes on with it."""
+    words = ["state", "check", "--state-directory", str(state)]
+    assert 0 == main(words)
+    assert "rebuild" not in capsys.readouterr().out
+    (state / "shard-0-of-1" / "rebuilding.json").write_text("{}")
+    assert 0 == main(words)
+    assert "  a rebuild is under way: the next `restock run` goes on with it\n" in (
+        capsys.readouterr().out
+    )
+    assert 0 == main([*words, "--json"])
+    assert json.loads(capsys.readouterr().out)["shards"][0]["rebuilding"]
+
+
+def test_a_backup_says_what_it_is_of(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With defaults and relative names, nobody else tells which directory was copied."""
+    words = ["state", "backup", "--state-directory", str(state)]
+    assert 0 == main([*words, str(state.parent / "one")])
+    assert f"copied from  {state}\n" in capsys.readouterr().out
+    assert 0 == main([*words, str(state.parent / "two"), "--json"])
+    assert str(state) == json.loads(capsys.readouterr().out)["source"]
+
+
+def test_a_backup_into_a_folder_that_is_not_there_is_refused(state: Path, tmp_path: Path) -> None:
+    """The line names that folder, and not the hidden one in which the copy is made."""
+    target = tmp_path / "backups" / "monday"
+    with pytest.raises(StateError) as caught:
+        back_up(state, target, None)
+    expected = f"{target} cannot be made: {target.parent} does not exist; make it first, or "
+    assert str(caught.value).startswith(expected)
 
 
 def test_a_backup_begins_again_when_files_are_replaced_meanwhile(
