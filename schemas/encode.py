@@ -1,24 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decisions to bytes of output records: the hot path of a wave.
 
-What a wave's people have in common is written once per slice. The result satisfies
+What people of a wave have in common is written once for many of them. The result satisfies
 `schemas.records.Notification`; docs/semantics.md section 1 has the fields.
 """
 
 import json
 import re
+from binascii import hexlify
+from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from itertools import count
+from typing import Final, cast
 
 import msgspec
 
-from schemas.events import Product, SubscribeEvent, WaitlistStatus, WaveSlice
+from schemas.events import (
+    Addressee,
+    Product,
+    Profile,
+    WaitlistStatus,
+    WaveHeader,
+    WaveSlice,
+)
+from schemas.identifiers import normalise_email, normalise_phone_number
 from schemas.timestamps import format_timestamp
 
-__all__ = ["encode_slice", "encode_status", "notification_id", "notification_id_of"]
+__all__ = [
+    "encode_slice",
+    "encode_status",
+    "encode_statuses",
+    "notification_id",
+    "notification_id_of",
+    "profile_key",
+]
 
 _ID_LENGTH: Final = 32
 _WRITTEN_ID: Final = re.compile(rb'\{"id":"([0-9a-f]{32})"')
+
+_DEFAULT_CHANNELS: Final = ("EMAIL",)
+_SECOND_LENGTH: Final = len("2026-11-20T10:00:00")
+_FRACTIONS: Final = tuple(b".%03dZ" % number for number in range(1000))
+
+_NOTIFICATION: Final = (
+    b'{"id":"%%.32b","variant_id":%%b,"profile":%%b,"product":%b%b,"cycle":%d,"cycle_opened_at":%b,'
+    b'"wave":%d,"position":%%d,"quantity":%d,"subscribed_at":"%%b%%b","triggered_at":%b}'
+)
+"""To be filled twice: with what a wave's people have in common, then for each person."""
+
+_STATUS: Final = (
+    b'{"variant_id":%b,"quantity":%b,"offered":%b,"cycle":%d,"cycle_opened_at":%b,"waiting":%d,'
+    b'"told":%d,"next_wave_at":%b,"updated_at":%b,"product":%b}'
+)
+
+_begun: Final = sha256().copy
+"""A new digest, for a third less than ``sha256()``."""
 
 _write: Final = msgspec.json.Encoder().encode
 
@@ -56,6 +93,17 @@ def notification_id_of(value: bytes) -> str | None:
         return None
 
 
+def profile_key(person: Addressee) -> str:
+    """Return the person's first identifier, normalised."""
+    if person.id is not None:
+        return "id:" + person.id
+    if person.external_id is not None:
+        return "external:" + person.external_id
+    if person.email is not None:
+        return "email:" + normalise_email(person.email)
+    return "phone:" + normalise_phone_number(person.phone_number or "")
+
+
 def encode_slice(wave_slice: WaveSlice) -> list[tuple[bytes, bytes]]:
     """Return the notifications of consecutive people of a wave.
 
@@ -65,70 +113,99 @@ def encode_slice(wave_slice: WaveSlice) -> list[tuple[bytes, bytes]]:
     Returns:
         For each person, in order, the record's key (the profile key, UTF-8) and value (JSON).
     """
-    header = wave_slice.header
-    variant_id = header.variant_id
-    before_profile = b'","variant_id":' + _write(variant_id) + b',"profile":'
-    before_position = b',"cycle":%d,"cycle_opened_at":"%b","wave":%d,"position":' % (
-        header.cycle,
-        format_timestamp(header.cycle_opened_at).encode(),
-        header.wave,
-    )
-    before_subscribed = b',"quantity":%d,"subscribed_at":"' % header.quantity
-    after_subscribed = b'","triggered_at":"%b"}' % format_timestamp(header.triggered_at).encode()
-    shown = _write_product(header.product)
-    wishes: dict[object, bytes] = {}
+    header, priority = wave_slice.header, wave_slice.priority
+    variant_id, shown_id = header.variant_id.encode(), _write(header.variant_id)
+    templates: dict[object, bytes] = {}
+    template, last = b"", cast("object", None)
     records = []
-    for position, entry in enumerate(wave_slice.entries, wave_slice.first_position):
-        profile_key = entry.identifiers[0]
-        product = shown if entry.product is None else _write_product(entry.product | header.product)
-        kind = (entry.channels, entry.consent, entry.locale, entry.market, entry.priority)
-        wish = wishes.get(kind)
-        if wish is None:
-            wish = wishes[kind] = _wish(entry)
-        value = b"".join(
-            (
-                b'{"id":"',
-                notification_id(variant_id, profile_key, entry.occurred_at).encode(),
-                before_profile,
-                _write(entry.profile),
-                b',"product":',
-                product,
-                wish,
-                before_position,
-                b"%d" % position,
-                before_subscribed,
-                format_timestamp(entry.occurred_at).encode(),
-                after_subscribed,
-            )
+    first, times, people = wave_slice.first_position, wave_slice.times, wave_slice.people
+    for position, time, person in zip(count(first), times, people):
+        # As text, because 1, 1.0 and True are equal, and dictionaries have no hash.
+        product = None if person.product is None else _write_product(person.product)
+        kind = (person.channels, person.consent, person.locale, person.market, product)
+        if kind != last:
+            last = kind
+            if kind not in templates:
+                templates[kind] = _template(header, priority, person)
+            template = templates[kind]
+        key = b"id:" + person.id.encode() if person.id is not None else profile_key(person).encode()
+        digest = _begun()
+        digest.update(b"%b\0%b\0%d" % (variant_id, key, time))
+        second, fraction = divmod(time, 1000)
+        value = template % (
+            hexlify(digest.digest()),
+            shown_id,
+            _write(Profile(person.id, person.external_id, person.email, person.phone_number)),
+            position,
+            _second(second),
+            _FRACTIONS[fraction],
         )
-        records.append((profile_key.encode(), value))
+        records.append((key, value))
+    return records
+
+
+def encode_statuses(statuses: Iterable[WaitlistStatus]) -> list[tuple[bytes, bytes]]:
+    """Return for each status the key (the variant's id, UTF-8) and value (JSON) of its record."""
+    records = []
+    for status in statuses:
+        quantity = status.quantity
+        opened_at, next_wave_at = status.cycle_opened_at, status.next_wave_at
+        value = _STATUS % (
+            _write(status.variant_id),
+            b"null" if quantity is None else b"%d" % quantity,
+            b"true" if status.offered else b"false",
+            status.cycle,
+            b"null" if opened_at is None else _time(opened_at),
+            status.waiting,
+            status.told,
+            b"null" if next_wave_at is None else _time(next_wave_at),
+            _shared_time(status.updated_at),
+            _write_product(status.product) if status.product else b"{}",
+        )
+        records.append((status.variant_id.encode(), value))
     return records
 
 
 def encode_status(status: WaitlistStatus) -> tuple[bytes, bytes]:
     """Return the key (the variant's id, UTF-8) and value (JSON) of a waitlist record."""
-    fields = {
-        "variant_id": status.variant_id,
-        "quantity": status.quantity,
-        "offered": status.offered,
-        "cycle": status.cycle,
-        "cycle_opened_at": _moment(status.cycle_opened_at),
-        "waiting": status.waiting,
-        "told": status.told,
-        "next_wave_at": _moment(status.next_wave_at),
-        "updated_at": format_timestamp(status.updated_at),
-        "product": msgspec.Raw(_write_product(status.product)),
-    }
-    return status.variant_id.encode(), _write(fields)
+    return encode_statuses([status])[0]
 
 
-def _wish(entry: SubscribeEvent) -> bytes:
+def _template(header: WaveHeader, priority: int, person: Addressee) -> bytes:
+    """What is written for everybody who wishes the same as the person."""
+    product = header.product
+    if person.product is not None:
+        product = person.product | product
+    channels = person.channels or _DEFAULT_CHANNELS
+    return _NOTIFICATION % (
+        _literally(_write_product(product)) if product else b"{}",
+        _literally(_wish(channels, person.consent, person.locale, person.market, priority)),
+        header.cycle,
+        _time(header.cycle_opened_at),
+        header.wave,
+        header.quantity,
+        _shared_time(header.triggered_at),
+    )
+
+
+def _literally(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")
+
+
+@lru_cache(maxsize=1024)
+def _wish(
+    channels: tuple[str, ...],
+    consent: tuple[str, ...],
+    locale: str | None,
+    market: str | None,
+    priority: int,
+) -> bytes:
     fields = {
-        "channels": entry.channels,
-        "consent": entry.consent,
-        "locale": entry.locale,
-        "market": entry.market,
-        "priority": entry.priority,
+        "channels": channels,
+        "consent": consent,
+        "locale": locale,
+        "market": market,
+        "priority": priority,
     }
     return b"," + _write(fields)[1:-1]
 
@@ -141,5 +218,17 @@ def _write_product(product: Product) -> bytes:
         return json.dumps(product, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _moment(ms: int | None) -> str | None:
-    return None if ms is None else format_timestamp(ms)
+def _time(ms: int) -> bytes:
+    second, fraction = divmod(ms, 1000)
+    return b'"%b%b"' % (_second(second), _FRACTIONS[fraction])
+
+
+# What is written in one turn of a slot has the same time.
+_shared_time: Final = lru_cache(maxsize=64)(_time)
+
+
+# Those who wait in a long queue asked close to one another.
+@lru_cache(maxsize=8192)
+def _second(second: int) -> bytes:
+    """The part of a time before the fraction."""
+    return format_timestamp(second * 1000)[:_SECOND_LENGTH].encode()

@@ -6,11 +6,13 @@ structs are not tracked by the garbage collector (``gc=False``): they hold no cy
 of them wait in memory.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 __all__ = [
+    "Addressee",
     "Event",
     "Product",
     "Profile",
@@ -140,18 +142,55 @@ class WaveHeader(Struct, frozen=True, gc=False):
     product: Product
 
 
+_PACKED_NAMES = {
+    "id": "i",
+    "external_id": "x",
+    "email": "e",
+    "phone_number": "p",
+    "channels": "c",
+    "consent": "n",
+    "expires_at": "u",
+    "locale": "l",
+    "market": "m",
+    "product": "d",
+}
+
+
+class Addressee(Struct, frozen=True, gc=False, omit_defaults=True, rename=_PACKED_NAMES):
+    """A person as they wait, and as they are told: what `waitlist.entries` packs, nothing derived.
+
+    The names in packed form are short because each waiting entry carries them. The fields are
+    those of `Profile` and `SubscribeEvent`, but for ``channels``: ``None`` stands for the default.
+    """
+
+    id: str | None = None
+    external_id: str | None = None
+    email: str | None = None
+    phone_number: str | None = None
+    channels: tuple[str, ...] | None = None
+    consent: tuple[str, ...] = ()
+    expires_at: int | None = None
+    locale: str | None = None
+    market: str | None = None
+    product: dict[str, Any] | None = None
+
+
 class WaveSlice(Struct, frozen=True, gc=False):
-    """Consecutive people of one wave, in order.
+    """Consecutive people of one wave and one priority, in order.
 
     Attributes:
         header: the wave.
-        first_position: position of ``entries[0]`` in the wave, from 1.
-        entries: the people; ``entries[i]`` has position ``first_position + i``.
+        first_position: position of ``people[0]`` in the wave, from 1.
+        priority: of all of them.
+        times: the ``occurred_at`` of each, as many as there are people.
+        people: the people; ``people[i]`` has position ``first_position + i``.
     """
 
     header: WaveHeader
     first_position: int
-    entries: list[SubscribeEvent]
+    priority: int
+    times: Sequence[int]
+    people: list[Addressee]
 
 
 class WaitlistStatus(Struct, frozen=True, gc=False):

@@ -5,12 +5,12 @@ Priority, ``occurred_at`` and arrival are not in the bytes: they are where the e
 stands in its queue (`waitlist.line`).
 """
 
+from struct import Struct
 from typing import Any
 
-from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder, Ext
 
-from schemas.events import Product, Profile, SubscribeEvent
+from schemas.events import Addressee, Product, SubscribeEvent
 from schemas.identifiers import person_identifiers
 
 __all__ = [
@@ -21,26 +21,13 @@ __all__ = [
     "identifiers",
     "may_expire",
     "pack",
-    "unpack",
+    "unpack_all",
 ]
 
 _BIG_INTEGER = 1
 _DEFAULT_CHANNELS = ("EMAIL",)
-
-
-class _Packed(Struct, omit_defaults=True, gc=False, frozen=True):
-    """The names are short because each entry carries them."""
-
-    i: str | None = None
-    x: str | None = None
-    e: str | None = None
-    p: str | None = None
-    c: tuple[str, ...] | None = None
-    n: tuple[str, ...] = ()
-    u: int | None = None
-    l: str | None = None  # noqa: E741 - the wire name, never used as a variable
-    m: str | None = None
-    d: dict[str, Any] | None = None
+_ARRAY_HEADER = Struct(">BI")
+_ARRAY_OF_32_BITS = 0xDD
 
 
 def encode_product(product: Product) -> dict[str, Any]:
@@ -64,14 +51,15 @@ def decode_extension(code: int, data: memoryview) -> int:
 
 
 _encode = Encoder().encode
-_decode = Decoder(_Packed, ext_hook=decode_extension).decode
+_decode = Decoder(Addressee, ext_hook=decode_extension).decode
+_decode_all = Decoder(list[Addressee], ext_hook=decode_extension).decode
 
 
 def pack(event: SubscribeEvent) -> bytes:
     """The entry that a sign-up makes."""
     profile = event.profile
     return _encode(
-        _Packed(
+        Addressee(
             profile.id,
             profile.external_id,
             profile.email,
@@ -86,22 +74,18 @@ def pack(event: SubscribeEvent) -> bytes:
     )
 
 
-def unpack(payload: bytes, variant_id: str, occurred_at: int, priority: int) -> SubscribeEvent:
-    """The sign-up that made the entry, with where it stood in the queue."""
-    packed = _decode(payload)
-    return SubscribeEvent(
-        variant_id,
-        occurred_at,
-        Profile(packed.i, packed.x, packed.e, packed.p),
-        _identifiers(packed),
-        packed.c or _DEFAULT_CHANNELS,
-        priority,
-        packed.u,
-        packed.n,
-        packed.l,
-        packed.m,
-        packed.d,
-    )
+def unpack_all(payloads: bytes | bytearray, count: int) -> list[Addressee]:
+    """Everybody whose entries lie one behind the other, as in a block of a line.
+
+    Args:
+        payloads: of ``count`` people.
+        count: how many they are.
+
+    Raises:
+        ValueError: these are not the payloads of so many people.
+    """
+    # With a header in front they are one array: one call reads it.
+    return _decode_all(_ARRAY_HEADER.pack(_ARRAY_OF_32_BITS, count) + payloads)
 
 
 def identifiers(payload: bytes) -> tuple[str, ...]:
@@ -116,10 +100,13 @@ def may_expire(payload: bytes) -> bool:
 
 def expires_at(payload: bytes) -> int | None:
     """The entry's own ``expires_at``."""
-    return _decode(payload).u
+    return _decode(payload).expires_at
 
 
-def _identifiers(packed: _Packed) -> tuple[str, ...]:
+def _identifiers(packed: Addressee) -> tuple[str, ...]:
     return person_identifiers(
-        id=packed.i, external_id=packed.x, email=packed.e, phone_number=packed.p
+        id=packed.id,
+        external_id=packed.external_id,
+        email=packed.email,
+        phone_number=packed.phone_number,
     )

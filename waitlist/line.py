@@ -121,6 +121,10 @@ class Line:
         for block in self._blocks:
             yield from block
 
+    def blocks(self) -> Iterator[tuple["array[int]", bytearray]]:
+        """``occurred_at`` and concatenated payloads of consecutive people, in pieces."""
+        return ((block.times, block.payloads) for block in self._blocks)
+
     def numbers(self) -> Iterator["array[int]"]:
         """The arrival numbers, in pieces."""
         return (block.numbers for block in self._blocks)

@@ -49,7 +49,12 @@ class Queue:
         self._expiries: Expiries | None = None
 
     def __len__(self) -> int:
-        return sum(map(len, self.lines.values())) + sum(map(len, self.parked.values()))
+        length = 0
+        for line in self.lines.values():
+            length += len(line)
+        for line in self.parked.values():
+            length += len(line)
+        return length
 
     def __bool__(self) -> bool:
         """Whether anybody waits. Lines are kept only while somebody stands in them."""

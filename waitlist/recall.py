@@ -56,7 +56,7 @@ class RecallingSlot(Slot):
         self._settle()
         variant = self._state.variant(variant_id)
         history.continue_with(variant)
-        self._log.stock[variant] = None
+        self._log.note(variant)
         self._state.count_told(variant, history.told)
         self._log.continued(variant, history.told)
 

@@ -7,6 +7,7 @@ whole stock, some time before the epoch ends (`RedoLog.take`); plain stock goes 
 an operation.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
@@ -45,12 +46,18 @@ class RedoLog:
 
     Attributes:
         stock: the variants whose stock is to be written before the epoch ends, in the
-            order in which they changed.
+            order in which they changed; each is `Variant.is_logged`.
     """
 
     def __init__(self) -> None:
         self._operations: list[tuple[object, ...]] = []
-        self.stock: dict[Variant, None] = {}
+        self.stock: deque[Variant] = deque()
+
+    def note(self, variant: Variant) -> None:
+        """Have the variant's stock written before the epoch ends."""
+        if not variant.is_logged:
+            variant.is_logged = True
+            self.stock.append(variant)
 
     def joined(
         self,
@@ -61,7 +68,7 @@ class RedoLog:
         parked_in: int,
         keys: Sequence[bytes],
     ) -> None:
-        """See `State.join`."""
+        """See `State.join`; who waited under the same profile key has made room."""
         self._operations.append(
             (_JOINED, variant.variant_id, time, priority, payload, parked_in, keys)
         )
@@ -100,13 +107,10 @@ class RedoLog:
 
     def take(self, stock: int | None) -> list[bytes]:
         """The records of everything so far, with the stock of at most ``stock`` variants."""
-        if stock is None or stock >= len(self.stock):
-            changed = list(self.stock)
-            self.stock = {}
-        else:
-            changed = [variant for variant, _ in zip(self.stock, range(stock), strict=False)]
-            for variant in changed:
-                del self.stock[variant]
+        count = len(self.stock) if stock is None else min(stock, len(self.stock))
+        changed = [self.stock.popleft() for _ in range(count)]
+        for variant in changed:
+            variant.is_logged = False
         operations = self._operations
         self._operations = []
         operations += _stock_operations(changed)
@@ -189,6 +193,9 @@ def _redo_joined(
     keys: list[bytes],
 ) -> Variant:
     variant = state.variant(variant_id)
+    replaced = state.waiting_entry(variant, keys[0])
+    if replaced is not None:
+        state.leave(variant, *replaced)
     state.join(variant, time, priority, payload, parked_in, keys)
     return variant
 

@@ -73,7 +73,7 @@ class ResumedSlot(Slot):
         for variant_id, history in self._histories.items():
             variant = self._state.variant(variant_id)
             history.continue_with(variant)
-            self._log.stock[variant] = None
+            self._log.note(variant)
             self._restored(variant)
         self._told.clear()
         self._histories.clear()
@@ -86,7 +86,7 @@ class ResumedSlot(Slot):
         history = self._histories.get(variant.variant_id)
         if history is not None and not self._taken.get(_next_wave(variant)):
             variant.last_wave_at = max(variant.last_wave_at, history.last_wave_at)
-            self._log.stock[variant] = None
+            self._log.note(variant)
         super()._consider(variant, now)
 
     @override

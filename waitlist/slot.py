@@ -17,13 +17,12 @@ duplicate, a sign-off and the start of a wave do not depend on how many wait
 (`waitlist.queue`, `waitlist.index`); a person told costs at `take_slices`.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
-from itertools import islice
 
 from schemas.events import (
     Event,
-    StockEvent,
     SubscribeEvent,
     UnsubscribeEvent,
     WaitlistStatus,
@@ -32,8 +31,9 @@ from schemas.events import (
 )
 from waitlist import entries, tags
 from waitlist.counts import Counts
+from waitlist.figures import Notes, apply_figures
 from waitlist.image import dump_state, load_state
-from waitlist.index import fingerprint
+from waitlist.index import Record, fingerprint
 from waitlist.policy import Policy, PolicyBook
 from waitlist.redo import RedoLog, redo
 from waitlist.state import State
@@ -46,8 +46,6 @@ __all__ = ["Slot", "empty_slot"]
 _ADDITIONS_A_BUCKET = 6
 """Half of what a bucket holds: at most half of the index is forgotten. (Above 12 it never ends.)"""
 
-_APPLIED = Applied.APPLIED
-
 
 class Slot:
     """Variants, queues and waves of one slot; see the module's docstring."""
@@ -59,7 +57,7 @@ class Slot:
         self._state = State(policies.for_variant)
         self._log = RedoLog()
         self._touched: dict[Variant, None] = {}
-        self._changed: dict[Variant, None] = {}
+        self._changed: deque[Variant] = deque()
         self._due: list[tuple[int, str]] = []
         self._expiries: list[tuple[int, str]] = []
         self._swept_at = 0
@@ -67,42 +65,17 @@ class Slot:
     def apply(self, events: Iterable[Event], now: int) -> None:
         """Apply events in their order. No wave starts."""
         self._settle()
-        known, log_stock = self._state.variants.get, self._log.stock
-        applied = 0
-        for event in events:
-            if type(event) is StockEvent:
-                variant = known(event.variant_id) or self._state.variant(event.variant_id)
-                at, quantity = event.occurred_at, event.quantity
-                # `Stock.apply` for a plain newer figure, spelled out: a call would cost as much
-                # as all the rest.
-                if (
-                    at > variant.at
-                    and quantity is not None
-                    and event.details is None
-                    and event.location_id is None
-                    and variant.rare is None
-                ):
-                    variant.kind = 1
-                    variant.total = quantity
-                    variant.at = at
-                    variant.sequence = event.sequence
-                    if (quantity >= variant.least) is (variant.opened_at is None):
-                        variant.turn(offered=quantity >= variant.least, at=at, now=now)
-                else:
-                    outcome = variant.apply(event, variant.policy, now)
-                    if outcome is not _APPLIED and self._is_ignored(outcome):
-                        continue
-                applied += 1
-                log_stock[variant] = None
-                if variant.queue is not None:
-                    self._changed[variant] = None
-                    if variant.opened_at is not None and variant.queue:
-                        self._touched[variant] = None
-            elif type(event) is SubscribeEvent:
+        notes = Notes(self._log, self._changed.append, self._touched, self._is_ignored)
+        source = iter(events)
+        while True:
+            applied, event = apply_figures(self._state, notes, source, now)
+            self.counts.stock_applied += applied
+            if event is None:
+                return
+            if type(event) is SubscribeEvent:
                 self._subscribe(event, now)
             elif type(event) is UnsubscribeEvent:
                 self._unsubscribe(event)
-        self.counts.stock_applied += applied
 
     def start_due_waves(self, now: int) -> None:
         """Start every wave that is due, in the order of the variants' ids.
@@ -143,7 +116,8 @@ class Slot:
         if not self._state.running:
             return []
         self._log.handed_over(limit, share)
-        return [_unpacked(part) for part in self._state.hand_over(limit, share)]
+        parts = self._state.hand_over(limit, share)
+        return [one for part in parts for one in _slices(part)]
 
     def pending(self) -> int:
         """How many people of started waves are still to be taken."""
@@ -172,10 +146,12 @@ class Slot:
             now: on the clock.
             limit: at most so many; None: all that changed since they were last taken.
         """
-        variants = list(islice(self._changed, limit))
+        count = len(self._changed) if limit is None else min(limit, len(self._changed))
+        variants = [self._changed.popleft() for _ in range(count)]
         for variant in variants:
-            del self._changed[variant]
-        return [self._status(variant, now) for variant in variants]
+            variant.is_changed = False
+            self._expire(variant, now)
+        return [variant.status(now) for variant in variants]
 
     def changes(self) -> int:
         """How many statuses `take_statuses` would give."""
@@ -226,49 +202,55 @@ class Slot:
             self.counts.expired_on_arrival += 1
             return
         keys = [fingerprint(event.variant_id, identifier) for identifier in event.identifiers]
-        told_in = self._check_markers(variant, event, keys, now)
-        if told_in is None:
-            self.counts.refused_by_marker += 1
-            return
-        waiting = self._state.waiting_entry(variant, keys[0])
-        if waiting is not None and waiting[0] <= event.occurred_at:
-            payload = self._state.payload(variant, *waiting) or b""
-            if not expired(waiting[0], entries.expires_at(payload), variant, now):
+        known = list(map(self._state.index.find, keys))
+        told_in: set[int] = set()
+        waiting = None
+        if any(known):
+            markers = [one for records in known for one in self._markers(variant, records, now)]
+            if any(at >= event.occurred_at for at, _ in markers):
+                self.counts.refused_by_marker += 1
+                return
+            told_in = {tags.cycle_of(kind) for _, kind in markers if tags.is_told(kind)}
+            waiting = self._state.waiting_among(variant, known[0])
+            if waiting is not None and self._is_duplicate(variant, event, waiting, now):
                 self.counts.duplicates += 1
                 return
         parked_in = self._parked_in(variant, told_in)
         payload = entries.pack(event)
+        if waiting is not None:
+            self._state.leave(variant, *waiting)
         self._state.join(variant, event.occurred_at, event.priority, payload, parked_in, keys)
         self._log.joined(variant, event.occurred_at, event.priority, payload, parked_in, keys)
         self.counts.joined += 1
-        self._changed[variant] = None
+        self._change(variant)
         if variant.opened_at is not None:
             self._touch(variant)
         self._schedule_expiry(variant, expiry_of(event.occurred_at, event.expires_at, variant))
 
-    def _check_markers(
-        self, variant: Variant, event: SubscribeEvent, keys: list[bytes], now: int
-    ) -> set[int] | None:
-        """The cycles in which the person was told; None when a marker refuses the sign-up."""
-        told_in = set()
-        policy = variant.policy
-        for key in keys:
-            for time, tag in self._state.index.find(key):
-                at, kind = time, tag
-                if tags.is_waiting(tag):
-                    if self._state.is_queued(variant, time, tag):
-                        continue
-                    wave = taken_by(variant.taken, time, tag)
-                    if wave is None:
-                        continue
-                    at, kind = wave.triggered_at, tags.told(wave.cycle)
-                if not self._counts(kind, now - at, policy):
+    def _is_duplicate(
+        self, variant: Variant, event: SubscribeEvent, waiting: Record, now: int
+    ) -> bool:
+        """Whether the person waits already, since as early or earlier, and not in vain."""
+        if waiting[0] > event.occurred_at:
+            return False
+        payload = self._state.payload(variant, *waiting) or b""
+        return not expired(waiting[0], entries.expires_at(payload), variant, now)
+
+    def _markers(
+        self, variant: Variant, records: Iterable[Record], now: int
+    ) -> Iterator[tuple[int, int]]:
+        """(time, tag) of the markers among an identifier's records that are not forgotten."""
+        for time, tag in records:
+            at, kind = time, tag
+            if tags.is_waiting(tag):
+                if self._state.is_queued(variant, time, tag):
                     continue
-                if at >= event.occurred_at:
-                    return None
-                if tags.is_told(kind):
-                    told_in.add(tags.cycle_of(kind))
-        return told_in
+                wave = taken_by(variant.taken, time, tag)
+                if wave is None:
+                    continue
+                at, kind = wave.triggered_at, tags.told(wave.cycle)
+            if self._counts(kind, now - at, variant.policy):
+                yield at, kind
 
     def _counts(self, kind: int, age: int, policy: Policy) -> bool:
         """Whether a marker of that kind and age (milliseconds) is not forgotten."""
@@ -284,7 +266,7 @@ class Slot:
         self._log.signed_off(variant, event.occurred_at, event.identifiers)
         self.counts.signed_off += left
         if left:
-            self._changed[variant] = None
+            self._change(variant)
 
     def _consider(self, variant: Variant, now: int) -> None:
         """Start the variant's waves that are due; schedule the next."""
@@ -315,8 +297,8 @@ class Slot:
         self._log.wave_started(header, until, limit)
         self.counts.told += self._state.start_wave(variant, header, until, limit)
         self.counts.waves += 1
-        self._log.stock[variant] = None
-        self._changed[variant] = None
+        self._log.note(variant)
+        self._change(variant)
 
     def _quota(self, _variant: Variant, allowed: int) -> int:
         """How many people the variant's next wave may take of those that it is allowed."""
@@ -335,7 +317,7 @@ class Slot:
         if gone:
             self._log.expired(variant, now, expired_before)
             self.counts.expired += gone
-            self._changed[variant] = None
+            self._change(variant)
         self._schedule_expiry(variant, variant.queue.next_expiry(expires_after))
 
     def _expire_due(self, now: int) -> None:
@@ -361,6 +343,11 @@ class Slot:
         if buckets > 0 or added < 0:
             self._swept_at = len(self._state.index)
 
+    def _change(self, variant: Variant) -> None:
+        if not variant.is_changed:
+            variant.is_changed = True
+            self._changed.append(variant)
+
     def _touch(self, variant: Variant) -> None:
         self._touched[variant] = None
 
@@ -379,22 +366,7 @@ class Slot:
         """Look at it at once: until then, all that is known is that nobody expired before 0."""
         variant.expiry = 0
         self._touched[variant] = None
-        self._changed[variant] = None
-
-    def _status(self, variant: Variant, now: int) -> WaitlistStatus:
-        self._expire(variant, now)
-        return WaitlistStatus(
-            variant_id=variant.variant_id,
-            quantity=variant.total if variant.kind else None,
-            offered=variant.offered(variant.policy),
-            cycle=variant.cycle,
-            cycle_opened_at=variant.opened_at,
-            waiting=len(variant.queue or ()),
-            told=variant.told,
-            next_wave_at=variant.next_wave(),
-            updated_at=now,
-            product=variant.product(),
-        )
+        self._change(variant)
 
 
 def empty_slot() -> Slot:
@@ -402,12 +374,12 @@ def empty_slot() -> Slot:
     return Slot(PolicyBook())
 
 
-def _unpacked(part: HandedOver) -> WaveSlice:
-    variant_id, priority = part.header.variant_id, part.priority
-    people = [
-        entries.unpack(payload, variant_id, time, priority) for time, _, payload in part.people
-    ]
-    return WaveSlice(part.header, part.first_position, people)
+def _slices(part: HandedOver) -> Iterator[WaveSlice]:
+    position = part.first_position
+    for times, payloads in part.people.blocks():
+        people = entries.unpack_all(payloads, len(times))
+        yield WaveSlice(part.header, position, part.priority, times, people)
+        position += len(times)
 
 
 def _variant_id(variant: Variant) -> str:

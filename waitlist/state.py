@@ -8,7 +8,7 @@ again.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from schemas.events import WaveHeader
@@ -87,7 +87,11 @@ class State:
 
     def waiting_entry(self, variant: Variant, key: bytes) -> Record | None:
         """The record of the entry in the queue whose profile key has this fingerprint."""
-        for time, tag in self.index.find(key):
+        return self.waiting_among(variant, self.index.find(key))
+
+    def waiting_among(self, variant: Variant, records: Iterable[Record]) -> Record | None:
+        """Of the records under a profile key that of an entry in the queue."""
+        for time, tag in records:
             if tags.is_waiting(tag) and tags.is_primary(tag) and self.is_queued(variant, time, tag):
                 return time, tag
         return None
@@ -113,7 +117,7 @@ class State:
         parked_in: int,
         keys: Sequence[bytes],
     ) -> None:
-        """An entry joins; one that waits under the same profile key makes room.
+        """An entry joins; one that waited under the same profile key has made room (`leave`).
 
         Args:
             variant: what it waits for.
@@ -123,9 +127,6 @@ class State:
             parked_in: see `Queue.put`.
             keys: the fingerprints of its identifiers, the profile key's first.
         """
-        replaced = self.waiting_entry(variant, keys[0])
-        if replaced is not None:
-            self.leave(variant, *replaced)
         if variant.queue is None:
             variant.queue = Queue()
         self.arrivals += 1

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from schemas.events import WaveHeader
+from schemas.events import WaitlistStatus, WaveHeader
 from waitlist.line import Line
 from waitlist.policy import Policy
 from waitlist.stock import Stock
@@ -77,6 +77,8 @@ class Variant(Stock):
         policy: the settings in force for it.
         least: the smallest total with which it is offered.
         queue: who waits; None until somebody has.
+        is_logged: whether its stock is to be written down, see `RedoLog.note`.
+        is_changed: whether its status is to be written, see `Slot.take_statuses`.
         running: waves still to be handed over.
         taken: what its waves took, as far as it is not forgotten, in the order of their starts.
         told: people told so far, in all cycles.
@@ -85,7 +87,8 @@ class Variant(Stock):
     """
 
     __slots__ = (
-        "due", "expiry", "least", "policy", "queue", "running", "taken", "told", "variant_id",
+        "due", "expiry", "is_changed", "is_logged", "least", "policy",
+        "queue", "running", "taken", "told", "variant_id",
     )  # fmt: skip
 
     def __init__(self, variant_id: str, policy: Policy) -> None:
@@ -94,6 +97,8 @@ class Variant(Stock):
         self.policy = policy
         self.least = policy.safety_stock + policy.min_quantity
         self.queue: Queue | None = None
+        self.is_logged = False
+        self.is_changed = False
         self.running: tuple[Wave, ...] = ()
         self.taken: tuple[TakenWave, ...] = ()
         self.told = 0
@@ -119,6 +124,21 @@ class Variant(Stock):
         if policy.per_unit is not None and self.last_wave_at >= 0:
             due = max(due, self.last_wave_at + policy.wait)
         return due
+
+    def status(self, now: int) -> WaitlistStatus:
+        """Where its waitlist stands, once expired entries have left."""
+        return WaitlistStatus(
+            variant_id=self.variant_id,
+            quantity=self.total if self.kind else None,
+            offered=self.offered(self.policy),
+            cycle=self.cycle,
+            cycle_opened_at=self.opened_at,
+            waiting=len(self.queue or ()),
+            told=self.told,
+            next_wave_at=self.next_wave(),
+            updated_at=now,
+            product=self.product(),
+        )
 
 
 def expiry_of(occurred_at: int, expires_at: int | None, variant: Variant) -> int | None:

@@ -22,7 +22,7 @@ import pytest
 from typing_extensions import override
 
 from connectors.kafka.delivered import encode_state
-from dataflows import waitlist_step
+from dataflows import pace, waitlist_step
 from dataflows.folding import FACTORY, SlotState, empty
 from journal import Journal
 from journal import compact as helper
@@ -196,7 +196,8 @@ class GoldenRig(Rig):
 @contextmanager
 def _small_turns(patch: pytest.MonkeyPatch) -> Iterator[None]:
     with patch.context() as scoped:
-        scoped.setattr(waitlist_step, "_PEOPLE_A_TURN", 3)
+        scoped.setattr(pace, "_PORTION", 3)
+        scoped.setattr(pace, "_LEAST", 1)
         scoped.setattr(waitlist_step, "_PEOPLE_A_WAVE", 2)
         scoped.setattr("journal.compaction.subprocess.Popen", _InlineHelper)
         yield

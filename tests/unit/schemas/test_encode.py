@@ -21,6 +21,7 @@ from schemas.records import Notification
 from schemas.records import WaitlistStatus as WaitlistRecord
 from schemas.timestamps import MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp
 from schemas.validation import validate_record
+from tests.support.telling import notifications_for
 from tests.unit.schemas.record_texts import STEADY
 
 VARIANT = "$custom:::$default:::SKU-MED"
@@ -90,7 +91,7 @@ def _entries(draw: st.DrawFn) -> SubscribeEvent:
 @given(_HEADERS, st.integers(1, 2**40), st.lists(_entries(), max_size=4))
 def test_notifications(header: WaveHeader, first: int, entries: list[SubscribeEvent]) -> None:
     """Each person gets one valid record with every field, in order, under the profile key."""
-    records = encode_slice(WaveSlice(header, first, entries))
+    records = notifications_for(header, first, entries)
     assert len(entries) == len(records)
     for place, (entry, (key, value)) in enumerate(zip(entries, records, strict=True)):
         expected = _plain_notification(header, entry, first + place)
@@ -102,7 +103,7 @@ def test_notifications(header: WaveHeader, first: int, entries: list[SubscribeEv
 
 def test_a_notification_in_full() -> None:
     """Every field is present, null included; times are written in UTC with milliseconds."""
-    [(key, value)] = encode_slice(WaveSlice(HEADER, 5, [ENTRY]))
+    [(key, value)] = notifications_for(HEADER, 5, [ENTRY])
     assert key == b"id:P1"
     assert json.loads(value) == {
         "id": notification_id(VARIANT, "id:P1", OPENED - 60_000),
@@ -155,13 +156,13 @@ def test_huge_prices(price: int) -> None:
     bare = WaveHeader(VARIANT, 1, OPENED, 1, 1, OPENED, {})
     priced = WaveHeader(VARIANT, 1, OPENED, 1, 1, OPENED, {"price": price})
     for header, person in [(bare, entry), (priced, ENTRY)]:
-        [(_, value)] = encode_slice(WaveSlice(header, 1, [person]))
+        [(_, value)] = notifications_for(header, 1, [person])
         assert {"price": price} == json.loads(value)["product"]
 
 
 def test_an_empty_slice() -> None:
     """Nobody to tell is no record."""
-    assert encode_slice(WaveSlice(HEADER, 1, [])) == []
+    assert encode_slice(WaveSlice(HEADER, 1, 0, [], [])) == []
 
 
 @pytest.mark.parametrize("known", [True, False])

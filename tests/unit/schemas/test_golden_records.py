@@ -9,11 +9,12 @@ import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from connectors.kafka.dead_letters import dead_letter, dead_letter_id
-from schemas.encode import encode_slice, encode_status, notification_id_of
+from schemas.encode import encode_status, notification_id_of
 from schemas.errors import DeadLetterReason, InvalidRecord
-from schemas.events import Profile, SubscribeEvent, WaitlistStatus, WaveHeader, WaveSlice
+from schemas.events import Profile, SubscribeEvent, WaitlistStatus, WaveHeader
 from schemas.records import Notification
 from schemas.records import WaitlistStatus as StatusRecord
+from tests.support.telling import notifications_for
 
 GOLDEN = Path(__file__).parent / "golden"
 _AT = 1_795_000_000_000
@@ -59,7 +60,7 @@ def records() -> list[Golden]:
         "shoe", _AT - 4000, Profile(email="b@example.com"), ("email:b@example.com",)
     )
     header = WaveHeader("shoe", 2, _AT - 100, 1, 7, _AT, {"title": "Größe 42", "price": 19.9})
-    told = encode_slice(WaveSlice(header, 5, [full, bare]))
+    told = notifications_for(header, 5, [full, bare])
     statuses = [
         WaitlistStatus("shoe", 7, _YES, 2, _AT - 100, 10, 5, _AT + 600, _AT, {"price": 19.9}),
         WaitlistStatus("coat", None, not _YES, 0, None, 0, 0, None, _AT, {}),

@@ -79,7 +79,7 @@ def _count_steps(length: int) -> dict[str, int]:
         slot.start_due_waves(next(now))
 
     def take(_turn: int) -> None:
-        assert 10 == sum(len(part.entries) for part in slot.take_slices(10))
+        assert 10 == sum(len(part.people) for part in slot.take_slices(10))
 
     counts = {
         "join": _calls(join),

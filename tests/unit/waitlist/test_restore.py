@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from schemas.encode import profile_key
 from schemas.events import StockEvent, WaveSlice
 from tests.hunt import explain
 from tests.support.compare import differ_side_by_side, product_record, take_all
@@ -166,7 +167,7 @@ def _slot_with_two_waves() -> Slot:
 
 
 def _told(slices: list[WaveSlice]) -> list[tuple[int, str]]:
-    return [(part.header.wave, entry.identifiers[0]) for part in slices for entry in part.entries]
+    return [(part.header.wave, profile_key(person)) for part in slices for person in part.people]
 
 
 def _sign_up(person: str, occurred_at: int) -> dict[str, object]:
