@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bytewax.operators import StatefulBatchLogic
@@ -13,9 +13,10 @@ from connectors.kafka.records import Outgoing
 from dataflows.aftermath import Aftermath
 from dataflows.folding import SlotState
 from dataflows.items import SlotBatch
+from dataflows.pace import Pace
 from dataflows.reporting import reporting
 from journal.journal import Journal
-from schemas.encode import encode_slice, encode_status
+from schemas.encode import encode_slice, encode_statuses
 from schemas.events import WaitlistStatus
 from waitlist.policy import PolicyBook
 from waitlist.resumed import ResumedSlot
@@ -28,10 +29,7 @@ OpenJournal = Callable[[int, bytes | None, SlotState], Journal]
 
 Items = list[Outgoing]
 
-_PEOPLE_A_TURN = 4_000
-"""People handed over before the next records are looked at: some 30 ms of work."""
-
-_PEOPLE_A_WAVE = 1_000
+_PEOPLE_A_WAVE = 500
 """People of one wave handed over before another variant's wave has its turn."""
 
 _STATUSES_A_TURN = 100
@@ -59,6 +57,7 @@ class StepSettings:
         open_journal: see `OpenJournal`.
         clock: the wall clock in epoch milliseconds.
         on_error: told of an error before it ends the flow.
+        pace: shared by the slots of a process.
         aftermath: whom a run that crashed has told beyond its last durable epoch; None: that is
             not known here, and only the sink sees to it that nobody is told twice.
     """
@@ -70,6 +69,7 @@ class StepSettings:
     open_journal: OpenJournal
     clock: Callable[[], int]
     on_error: Callable[[Exception], None] = lambda _error: None
+    pace: Pace = field(default_factory=Pace)
     aftermath: Aftermath | None = None
 
 
@@ -87,6 +87,8 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
         self._resumed: ResumedSlot | None = None
         self._acts = False
         self._handed_over = False
+        self._number = 0
+        self._polls = -1
         self._journal: Journal | None = None
         self._now = 0
         self._statuses_at = 0
@@ -116,7 +118,7 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
     def on_notify(self) -> tuple[Items, bool]:
         with self._reporting():
             # Bytewax cannot cancel a timer: this may come for nothing, and decides anew.
-            if not self._acts:
+            if not self._acts or self._polls == self._settings.pace.polls():
                 return [], self.RETAIN
             out = self._take_turn(self._advance_clock())
             self._write_down(_STOCK_RECORDS_AT_LEAST)
@@ -136,8 +138,10 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
         with self._reporting():
             if not self._acts:
                 return None
-            if self._slot.pending() or self._statuses_left:
+            if self._statuses_left:
                 return _moment(self._now)
+            if self._slot.pending():
+                return _moment(self._now + self._settings.pace.pause())
             times = [self._slot.next_due(), self._slot.next_expiry()]
             if self._slot.changes():
                 times.append(self._statuses_at)
@@ -155,6 +159,7 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
 
     def _open(self, number: int) -> None:
         if self._journal is None:
+            self._number = number
             if self._settings.aftermath is not None:
                 self._slot = self._resumed = ResumedSlot(self._settings.policies)
             state = SlotState(self._slot)
@@ -198,7 +203,10 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
 
     def _take_turn(self, now: int) -> Items:
         self._slot.start_due_waves(now)
-        parts = self._slot.take_slices(_PEOPLE_A_TURN, _PEOPLE_A_WAVE)
+        pace, slot = self._settings.pace, self._slot
+        self._polls = pace.polls()
+        parts = slot.take_slices(pace.portion(), _PEOPLE_A_WAVE) if slot.pending() else []
+        pace.note(self._number, is_busy=slot.pending() > 0)
         records = [record for part in parts for record in encode_slice(part)]
         out = [Outgoing(self._settings.notifications, records)] if records else []
         return out + self._statuses(now)
@@ -218,7 +226,7 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
     def _status_records(self, statuses: list[WaitlistStatus]) -> Items:
         if not statuses:
             return []
-        return [Outgoing(self._settings.waitlist, [encode_status(status) for status in statuses])]
+        return [Outgoing(self._settings.waitlist, encode_statuses(statuses))]
 
 
 def _moment(time: int) -> datetime:

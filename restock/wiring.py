@@ -27,6 +27,7 @@ from connectors.kafka.source import KafkaSource
 from dataflows.aftermath import Aftermath
 from dataflows.decoding import Decoder, DecodingCounts
 from dataflows.folding import FACTORY, SlotState
+from dataflows.pace import Pace
 from dataflows.restock import FLOW_ID, build_flow
 from dataflows.waitlist_step import StepSettings
 from journal.journal import Journal
@@ -158,6 +159,9 @@ def build(
         clock=_now,
         with_arrivals=rebuilding is not None,
     )
+    # In a cluster source and sink may be in other processes.
+    pace = Pace() if lease is None else Pace(lambda: source.polls, sink.room)
+    source.hurry_while(pace.is_busy)
     step = StepSettings(
         policies=settings.policy_book(),
         notifications=topics.notifications,
@@ -166,6 +170,7 @@ def build(
         open_journal=journals,
         clock=_now,
         on_error=failure.record,
+        pace=pace,
         aftermath=aftermath,
     )
     recall = None if rebuilding is None else rebuilding.recall

@@ -98,6 +98,13 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
         writer = self._writer
         return 0 if writer is None else writer.queued
 
+    def room(self) -> int:
+        """How many more records of a flood are worth writing now; see `Writer.room`.
+
+        `write_batch` takes whatever it is given. To be called in the flow's thread.
+        """
+        return 0 if self._writer is None else self._writer.room()
+
     @property
     def unclaimed(self) -> int:
         """Ids of records that are there, but were not produced again; any thread may ask."""
@@ -189,20 +196,16 @@ class KafkaSink(FixedPartitionedSink[Outgoing, bytes]):
             if self._tail is not None:
                 own = ids.get(self._tail.topic, set())
                 bounds = TailBounds(self._tail, since if own else {}, frozenset(own))
+            _report_found(ids, state.unclaimed)
             for topic, unclaimed in state.unclaimed.items():
                 ids.setdefault(topic, set()).update(unclaimed)
         elif self._read_back:
             spans = {place: span for place, span in known.items() if place[0] in self._read_back}
             ids = read_delivered(self._settings, spans, self._identify, self._origin)
+            _report_found(ids, {})
         if self._tail is not None:
             self._tail.complete()
         self._delivered = delivered = Delivered(self._identify, ids)
-        if delivered.unclaimed:
-            _LOG.info(
-                "found %d records in the output that the state does not know: they will not be "
-                "written again",
-                sum(map(len, delivered.unclaimed.values())),
-            )
         return _Part(
             self._settings,
             writer,
@@ -244,6 +247,19 @@ def _ranges(
         start = stored.get(partition, first if partition[0] in topics else end)
         ranges[partition] = (start if first <= start <= end else first, end)
     return ranges
+
+
+def _report_found(
+    ids: Mapping[str, Collection[bytes]], known: Mapping[str, Collection[bytes]]
+) -> None:
+    """Say how many records the state does not know: once, for it knows them from then on."""
+    found = sum(len(set(new).difference(known.get(topic, ()))) for topic, new in ids.items())
+    if found:
+        _LOG.info(
+            "found %d records in the output that the state does not know: they will not be "
+            "written again",
+            found,
+        )
 
 
 def _nothing() -> None:

@@ -83,6 +83,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         self._epochs = Epochs(on_durable)
         self._failure = failure
         self._gate = _open
+        self._busy: Callable[[], bool] = bool  # nobody is: it returns False
         self._part: _Part | None = None
         self.ends_at_start: Offsets = {}
 
@@ -118,6 +119,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
                 growth,
                 self._gate,
             )
+            self._part.busy = self._busy
         except ConnectorError as error:
             if self._failure is None:
                 raise
@@ -135,6 +137,22 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         To be called before the flow runs. An empty batch that opens the epoch comes before.
         """
         self._gate = gate
+
+    def hurry_while(self, busy: Callable[[], bool]) -> None:
+        """Do not wait for records while `busy`, asked before every read, says that there is work.
+
+        To be called before the flow runs.
+        """
+        self._busy = busy
+
+    @property
+    def polls(self) -> int:
+        """How often the flow has asked for records: between two portions of work it should.
+
+        While an epoch ends Bytewax lets a step act some twenty times, and reads nothing.
+        """
+        part = self._part
+        return 0 if part is None else part.polls
 
     @property
     def assigned(self) -> list[Partition]:
@@ -224,6 +242,8 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
         self._failure = failure
         self._growth = growth
         self._gate = gate
+        self.busy: Callable[[], bool] = bool
+        self.polls = 0
         self._woken = False
         self._warnings = Warnings(_LOG)
         self._assigned = [TopicPartition(*partition) for partition in positions]
@@ -243,6 +263,7 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
 
     @override
     def next_batch(self) -> list[RawBatch]:
+        self.polls += 1
         if self._failure is not None and self._failure.error is not None:
             raise AbortExecution
         if not self._gate():
@@ -306,7 +327,7 @@ class _Part(StatefulSourcePartition[RawBatch, Offsets]):
     def _poll(self) -> list[Message]:
         if self._consumer is None:
             raise StopIteration
-        messages = self._consumer.consume(1, _WAIT_FOR_FIRST_SECONDS)
+        messages = self._consumer.consume(1, 0 if self.busy() else _WAIT_FOR_FIRST_SECONDS)
         if messages:
             messages += self._consumer.consume(self._settings.batch_size, 0)
         if self._faults.suspicious or any(map(Message.error, messages)):

@@ -28,6 +28,9 @@ from connectors.kafka.settings import KafkaSettings
 __all__ = ["Writer"]
 
 _LETTING_GO_SECONDS: Final = 0.05
+_SHORT_QUEUE: Final = 10_000
+"""Records on their way at once in a flood: 25 ms at 400,000 a second; 500,000 a second where an
+answer takes 20 ms."""
 
 
 class Writer:
@@ -48,6 +51,7 @@ class Writer:
     def __init__(self, settings: KafkaSettings, stop: threading.Event | None = None) -> None:
         """Make the producer; it connects in the background."""
         self.written: Counter[str] = Counter()
+        self._settled = 0
         self._settings = settings
         self._stop = stop or threading.Event()
         self._delivery = Delivery(settings, self._stop)
@@ -56,8 +60,23 @@ class Writer:
 
     @property
     def queued(self) -> int:
-        """Records that the brokers have not acknowledged yet; any thread may ask."""
-        return len(self._producer) + self._letters.queued
+        """Records that the brokers have not acknowledged yet, or few more; any thread may ask.
+
+        A producer counts errors and log lines that nobody has taken from it as well, hundreds in
+        an outage: so no more are told than were written since all was acknowledged.
+        """
+        settled = self._settled  # before the rest, which may only have grown since
+        return min(len(self._producer) + self._letters.queued, self._handed_over() - settled)
+
+    def room(self) -> int:
+        """How many more records of a flood are worth handing over now; never negative.
+
+        Whatever is written later stands behind them: with a short queue it waits for milliseconds,
+        and the brokers have enough to do nevertheless. To be asked by the thread that writes.
+        """
+        # What was acknowledged counts as long as nobody has taken the reports.
+        self._delivery.serve(self._producer.poll, 0)
+        return max(0, _SHORT_QUEUE - len(self._producer))
 
     @property
     def stopping(self) -> bool:
@@ -97,6 +116,7 @@ class Writer:
         self._letters.flush()
         self._delivery.drain(self._producer)
         self._delivery.raise_failure(self._producer)
+        self._settled = self._handed_over()
 
     def close(self) -> None:
         """Drop what is queued and let go of the connections."""
@@ -104,13 +124,21 @@ class Writer:
         self._delivery.serve(self._producer.flush, _LETTING_GO_SECONDS)
         self._letters.close()
 
+    def _handed_over(self) -> int:
+        # A list, because another thread may add a topic meanwhile.
+        return sum(list(self.written.values()))
+
     def _queue_all(self, outgoing: Outgoing) -> None:
         produce, topic, report = self._producer.produce, outgoing.topic, self._delivery.on_report
         headers: Any = outgoing.headers or []
         timestamp = outgoing.timestamp
+        is_plain = not headers and not timestamp
         for key, value in outgoing.records:
             try:
-                produce(topic, value, key, -1, report, None, timestamp, headers)
+                if is_plain:  # what is not given is not looked at: a sixth of the time
+                    produce(topic, value, key, -1, report)
+                else:
+                    produce(topic, value, key, -1, report, None, timestamp, headers)
             except (BufferError, KafkaException):
                 self._queue(outgoing, (key, value))
 

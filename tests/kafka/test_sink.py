@@ -95,3 +95,22 @@ def test_a_full_queue_holds_the_flow_back(
         part.snapshot()
 
         assert expected_ids(0, 300) == ids(settings, topic)
+
+
+def test_a_flood_can_be_held_back_before_the_queue_is_long() -> None:
+    """What is not acknowledged takes room until it is, and more than fits is taken nevertheless."""
+    with EmbeddedBroker() as broker:
+        broker.create_topic("t", 1)
+        settings = settings_for(broker.bootstrap_servers, "t")
+        with opened_sink(settings, {}) as sink:
+            assert 0 == sink.room()
+            part = sink_part(sink)
+            all_of_it = sink.room()
+            broker.set_down()
+            part.write_batch([told("t", 0, 4_000)])
+            assert all_of_it - 4_000 >= sink.room() > 0
+            part.write_batch([told("t", 4_000, 4_000 + all_of_it)])
+            assert 0 == sink.room()
+            broker.set_up()
+            part.snapshot()
+            assert sink.room() > all_of_it - 4_000

@@ -92,6 +92,22 @@ def test_a_first_start_remembers_nothing(bootstrap_servers: str, create_topic: C
     assert [(topic, 0, 2)] == decode_state(state).ends
 
 
+def test_what_never_comes_again_is_reported_once(
+    bootstrap_servers: str, create_topic: CreateTopic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The state knows it from then on: further starts keep it, and say nothing."""
+    topic = create_topic("once", partitions=1)
+    settings = settings_for(bootstrap_servers, topic)
+    with opened_sink(settings, {topic: value_id}) as sink:
+        state = sink_part(sink).snapshot()
+    produce(bootstrap_servers, topic, [(None, b"id1")])
+    for _ in range(3):
+        with opened_sink(settings, {topic: value_id}) as sink, caplog.at_level("INFO"):
+            state = sink_part(sink, state).snapshot()
+        assert {topic: [b"id1"]} == decode_state(state).unclaimed
+    assert 1 == caplog.text.count("found 1 records in the output")
+
+
 def test_records_of_others_are_not_remembered(
     bootstrap_servers: str, create_topic: CreateTopic
 ) -> None:

@@ -2,6 +2,7 @@
 """The source reads its shard, keeps its position, and opens every epoch."""
 
 import threading
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -129,3 +130,20 @@ def test_stop_ends_the_flow_after_the_epoch_was_opened(
         with pytest.raises(StopIteration):
             part.next_batch()
         assert {(topic, 0): 0} == part.snapshot()
+
+
+def test_while_others_are_busy_it_reads_without_waiting(
+    bootstrap_servers: str, create_topic: CreateTopic
+) -> None:
+    """They are asked before every read, each read is counted, and no record is missed."""
+    topic = create_topic("busy", partitions=2)
+    for partition in range(2):
+        produce(bootstrap_servers, topic, numbered(0, 50), partition)
+    asked = count(1)
+    with opened_source(bootstrap_servers, [topic]) as source:
+        source.hurry_while(lambda: bool(next(asked)))
+        assert 0 == source.polls
+        messages = take(source_part(source), 100)
+
+        assert 100 == len(messages)
+        assert next(asked) - 1 == source.polls > 0
