@@ -43,16 +43,14 @@ def person_identifiers(
     Raises:
         ValueError: nothing is left of an email address or a phone number.
     """
-    found = []
-    if id is not None:
-        found.append("id:" + id)
+    found: tuple[str, ...] = () if id is None else ("id:" + id,)
     if external_id is not None:
-        found.append("external:" + external_id)
+        found += ("external:" + external_id,)
     if email is not None:
-        found.append("email:" + _not_empty(normalise_email(email)))
+        found += ("email:" + _not_empty(normalise_email(email)),)
     if phone_number is not None:
-        found.append("phone:" + _not_empty(normalise_phone_number(phone_number)))
-    return tuple(found)
+        found += ("phone:" + _not_empty(normalise_phone_number(phone_number)),)
+    return found
 
 
 def _not_empty(normalised: str) -> str:

@@ -6,11 +6,21 @@ those of docs/semantics.md section 1.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from operator import add, itemgetter
+from typing import Any, Final
 
-__all__ = ["MAX_TIMESTAMP", "MIN_TIMESTAMP", "format_timestamp", "parse_timestamp"]
+import msgspec
+
+__all__ = [
+    "MAX_TIMESTAMP",
+    "MIN_TIMESTAMP",
+    "format_timestamp",
+    "parse_timestamp",
+    "parse_timestamps",
+]
 
 MIN_TIMESTAMP: Final = 978_307_200_000
 """2001-01-01T00:00:00.000Z: whatever is earlier are seconds given for milliseconds."""
@@ -23,12 +33,18 @@ _GENERAL: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
-_MILLISECONDS: Final = {f".{number:03d}Z": number for number in range(1000)}
-_FRACTIONS: Final = tuple(_MILLISECONDS)
+_FRACTIONS: Final = tuple(f".{number:03d}Z" for number in range(1000))
 _MINUTES: Final = tuple(f"T{number // 60:02d}:{number % 60:02d}:" for number in range(1440))
 _SECONDS: Final = tuple(f"{number:02d}" for number in range(60))
 
-_SECOND_LENGTH: Final = len("2026-11-20T10:00:00")
+_SOME_SECOND: Final = "2026-11-20T10:00:00"
+_SECOND_LENGTH: Final = len(_SOME_SECOND)
+_USUAL_LENGTH: Final = len("2026-11-20T10:00:00.000Z,")
+_VARYING: Final = (17, 18, 20, 21, 22)
+_FIVE: Final = ord("5")
+_MANY: Final = 64
+_REMEMBERED: Final = 8192
+_LONGEST_REMEMBERED: Final = 40
 
 
 def parse_timestamp(value: str | int) -> int:
@@ -42,13 +58,36 @@ def parse_timestamp(value: str | int) -> int:
         ValueError: it is neither, names no real time, or lies outside 2001 to 9999 (UTC).
     """
     if isinstance(value, str):
-        fraction = _MILLISECONDS.get(value[_SECOND_LENGTH:])
-        if fraction is None:
+        try:
+            return _KNOWN_SECONDS[value[:_SECOND_LENGTH]] + _KNOWN_RESTS[value[_SECOND_LENGTH:]]
+        except ValueError:
             return _parse_general(value)
-        return _parse_second(value[:_SECOND_LENGTH]) + fraction
     if type(value) is int and MIN_TIMESTAMP <= value <= MAX_TIMESTAMP:
         return value
     raise ValueError("neither RFC 3339 text with an offset nor milliseconds from 2001 to 9999")
+
+
+def parse_timestamps(values: Sequence[str | int]) -> list[int]:
+    """Return what `parse_timestamp` returns for each of the values, at a fraction of its cost.
+
+    Raises:
+        ValueError: `parse_timestamp` raises it for one of them.
+    """
+    try:
+        written = ",".join(values)  # type: ignore[arg-type]  # then it raises
+        if len(written) == _USUAL_LENGTH * len(values) - 1 and len(values) >= _MANY:
+            moments = _parse_minute(written, len(values))
+            if moments is not None:
+                return moments
+        seconds = map(_KNOWN_SECONDS.__getitem__, map(_second_of, values))
+        return list(map(add, seconds, map(_KNOWN_RESTS.__getitem__, map(_rest_of, values))))
+    except TypeError:
+        numbers = [value for value in values if type(value) is int]
+        if len(numbers) == len(values) and _within_limits(min(numbers), max(numbers)):
+            return numbers
+    except ValueError:
+        pass
+    return list(map(parse_timestamp, values))
 
 
 def format_timestamp(ms: int) -> str:
@@ -70,12 +109,6 @@ def _format_day(day: int) -> str:
     return date.fromordinal(_EPOCH_ORDINAL + day).isoformat()
 
 
-# Events of one second arrive together, so that nearly all of them are found here.
-@lru_cache(maxsize=4096)
-def _parse_second(text: str) -> int:
-    return _parse_general(text + "Z")
-
-
 def _parse_general(text: str) -> int:
     match = _GENERAL.fullmatch(text)
     if match is None:
@@ -94,8 +127,81 @@ def _parse_general(text: str) -> int:
     return result
 
 
+def _within_limits(least: int, most: int) -> bool:
+    return least >= MIN_TIMESTAMP and most <= MAX_TIMESTAMP
+
+
+def _parse_minute(written: str, count: int) -> list[int] | None:
+    """Parse timestamps such as ``2026-11-20T10:00:59.123Z``, all of one minute, column by column.
+
+    Args:
+        written: the timestamps with commas between them.
+        count: how many they are, if each is as long as the one above.
+
+    Returns:
+        None unless they are just that.
+    """
+    if not written.isascii():
+        return None
+    text = bytearray(written + ",", "ascii")
+    columns = [text[place::_USUAL_LENGTH] for place in _VARYING]
+    digits = b"".join(columns)
+    if not digits.isdigit() or max(columns[0]) > _FIVE:
+        return None
+    zeros = b"0" * count
+    for place in _VARYING:
+        text[place::_USUAL_LENGTH] = zeros
+    first = text[:_USUAL_LENGTH]
+    # A comma at each end and nowhere else, so that no two timestamps lean on each other: that the
+    # first is a timestamp follows from parsing it.
+    if text != first * count or first[-1:] != b",":
+        return None
+    # Each a number of six digits that starts with 1, for JSON has no leading zeros.
+    numbers = bytearray(b"100000," * count)
+    for place, column in enumerate(columns, start=1):
+        numbers[place::7] = column
+    base = _parse_general(first[:-1].decode()) - 100_000
+    return list(map(base.__add__, _read_integers(b"[%b]" % bytes(numbers[:-1]))))
+
+
 def _offset(sign: str, hours: int, minutes: int) -> int:
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - a clock
         raise ValueError("no such offset")
     size = (hours * 60 + minutes) * 60_000
     return size if sign == "+" else -size
+
+
+class _Seconds(dict[str, int]):
+    """The text before the fraction to milliseconds; events of one second arrive together.
+
+    Seconds within a day of the limits are not for it: no offset leads across a limit then.
+    """
+
+    def __missing__(self, text: str) -> int:
+        moment = _parse_general(text + "Z")
+        if not MIN_TIMESTAMP + _DAY <= moment <= MAX_TIMESTAMP - _DAY:
+            raise ValueError("close to a limit")
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[text] = moment
+        return moment
+
+
+class _Rests(dict[str, int]):
+    """Fraction and offset to the milliseconds that they add to the second before them."""
+
+    def __missing__(self, text: str) -> int:
+        rest = _parse_general(_SOME_SECOND + text) - _parse_general(_SOME_SECOND + "Z")
+        # However many digits a fraction has, and whoever makes up new ones.
+        if len(text) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = rest
+        return rest
+
+
+_read_integers: Final = msgspec.json.Decoder(list[int]).decode
+_KNOWN_SECONDS: Final = _Seconds()
+_KNOWN_RESTS: Final = _Rests()
+_second_of: Final[Callable[[Any], str]] = itemgetter(slice(_SECOND_LENGTH))
+_rest_of: Final[Callable[[Any], str]] = itemgetter(slice(_SECOND_LENGTH, None))

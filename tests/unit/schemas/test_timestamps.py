@@ -7,11 +7,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.timestamps import MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, parse_timestamp
+from schemas import timestamps
+from schemas.timestamps import (
+    MAX_TIMESTAMP,
+    MIN_TIMESTAMP,
+    format_timestamp,
+    parse_timestamp,
+    parse_timestamps,
+)
 from tests.unit.schemas.record_texts import STEADY
 
 MOMENT = 1_795_000_364_460
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ODD_VALUES: st.SearchStrategy[str | int] = st.sampled_from(
+    [
+        MOMENT,
+        -1,
+        "",
+        "2026-11-18",
+        "2026-11-18T11:12:44Z",
+        "2026-11-18T12:12:44.460+01:00",
+        "2026-11-18T11:12:44.460000Z",
+        "2001-01-01T00:30:00.000+01:00",
+        "2000-12-31T23:30:00.000-01:00",
+    ]
+)
 
 
 @pytest.mark.parametrize(
@@ -154,3 +174,93 @@ def test_any_offset(local: datetime, offset: int) -> None:
     moment = local.replace(tzinfo=UTC) - timedelta(minutes=offset)
     expected = (moment - EPOCH) // timedelta(milliseconds=1)
     assert expected == parse_timestamp(f"{text}{abs(offset) % 60:02}")
+
+
+@settings(STEADY, max_examples=200)
+@given(st.data())
+def test_many_at_once(data: st.DataObject) -> None:
+    """Many timestamps are parsed, or refused, as each of them is."""
+    second = st.integers(MOMENT // 1000 - 70, MOMENT // 1000 + 70)
+    if data.draw(st.booleans()):
+        second = st.integers(MOMENT // 60_000 * 60, MOMENT // 60_000 * 60 + 59)
+    moments = data.draw(st.lists(second, min_size=1, max_size=90))
+    values: list[str | int] = [
+        format_timestamp(1000 * moment + 7 * place) for place, moment in enumerate(moments)
+    ]
+    values *= 90 // len(values) + 1
+    for place, value in data.draw(
+        st.dictionaries(st.integers(0, 89), ODD_VALUES, max_size=2)
+    ).items():
+        values[place] = value
+    expect_same(values)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ("2026-11-18T11:12:44.460", "Z2026-11-18T11:12:44.460Z"),
+        ("2026-11-18T11:12:44.460Z,", "026-11-18T11:12:44.460Z"),
+        ("2026-11-18T11:12:44.460Z,2026-11-18T11:12:44.460Z", ""),
+        ("", "2026-11-18T11:12:44.460Z,2026-11-18T11:12:44.460Z"),
+        ("2026-11-18T11:12:60.000Z", "2026-11-18T11:12:59.999Z"),
+        ("2026-11-18T11:12:4a.000Z", "2026-11-18T11:12:59.999Z"),
+        ("2026-11-18T11:12:44.46\u0660Z", "2026-11-18T11:12:59.999Z"),
+        ("2026-11-18T11:12:44,460Z", "2026-11-18T11:12:59.999Z"),
+        ("2026-11-18T11:13:44.460Z", "2026-11-18T11:12:59.999Z"),
+        ("2026-11-18T11:12:44.460z", "2026-11-18T11:12:59.999Z"),
+        ("2026-11-18T11:12:+4.460Z", "2026-11-18T11:12: 4.460Z"),
+        ("2026-11-18T11:12:1e.460Z", "2026-11-18T11:12:44.-60Z"),
+        (MOMENT, MOMENT + 1),
+        (True, 7),
+    ],
+)
+@pytest.mark.parametrize("others", ["2026-11-18T11:12:44.460Z", "2026-11-18t11:12:44.460z", MOMENT])
+@pytest.mark.parametrize("place", [0, 50, 98])
+def test_odd_ones_among_many(
+    odd: tuple[str | int, str | int], others: str | int, place: int
+) -> None:
+    """Nothing becomes valid, invalid or another time by what stands beside it."""
+    values = [others] * 100
+    values[place : place + 2] = odd
+    expect_same(values)
+    expect_same([odd[0]] * 100)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2001-01-01T00:00:00.000Z",
+        "9999-12-31T23:59:59.999Z",
+        "2000-12-31T23:59:59.999Z",
+        "0000-01-01T00:00:00.000Z",
+        "2026-02-29T00:00:00.000Z",
+        "2026-11-18T24:00:00.000Z",
+    ],
+)
+def test_many_at_the_limits(text: str) -> None:
+    """The limits are the same for many."""
+    expect_same([text] * 100)
+
+
+def expect_same(values: list[str | int]) -> None:
+    """Many are parsed as each of them is, and refused when one of them is."""
+    try:
+        expected = [parse_timestamp(value) for value in values]
+    except ValueError:
+        with pytest.raises(ValueError, match=r"."):
+            parse_timestamps(values)
+    else:
+        assert expected == parse_timestamps(values)
+        assert {int} == set(map(type, parse_timestamps(values)))
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """However many forms there are, little of them is kept, and all are parsed."""
+    for number in range(20_000):
+        text = f"2026-11-18T11:12:44.460{number:05}Z"
+        assert MOMENT == parse_timestamp(text)
+        assert MOMENT - 44_460 + 1000 * (number % 60) == parse_timestamp(
+            f"2026-11-18T11:12:{number % 60:02}{'.' + '0' * (number % 50 + 1)}Z"
+        )
+    assert len(timestamps._KNOWN_RESTS) <= 8192
+    assert max(map(len, timestamps._KNOWN_RESTS)) <= 40
