@@ -62,6 +62,7 @@ def apply_figures(
         How many were applied, and the other event.
     """
     known, note, change = state.variants.get, notes.log.stock.append, notes.change
+    touched = notes.touched
     applied = 0
     for event in events:
         if type(event) is not StockEvent:
@@ -89,10 +90,11 @@ def apply_figures(
         if not variant.is_logged:
             variant.is_logged = True
             note(variant)
-        if variant.queue is not None:
+        queue = variant.queue
+        if queue is not None:
             if not variant.is_changed:
                 variant.is_changed = True
                 change(variant)
-            if variant.opened_at is not None and variant.queue:
-                notes.touched[variant] = None
+            if variant.opened_at is not None and (queue.lines or queue.parked):
+                touched[variant] = None
     return applied, None

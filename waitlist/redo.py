@@ -107,8 +107,11 @@ class RedoLog:
 
     def take(self, stock: int | None) -> list[bytes]:
         """The records of everything so far, with the stock of at most ``stock`` variants."""
-        count = len(self.stock) if stock is None else min(stock, len(self.stock))
-        changed = [self.stock.popleft() for _ in range(count)]
+        if stock is None or stock >= len(self.stock):
+            changed = list(self.stock)
+            self.stock.clear()
+        else:
+            changed = [self.stock.popleft() for _ in range(stock)]
         for variant in changed:
             variant.is_logged = False
         operations = self._operations
