@@ -82,7 +82,12 @@ class Job:
 
     def load_sign_ups(self, trace: Trace) -> None:
         """Write all subscription records."""
-        self.produce(self.topics.subscriptions, trace.sign_up_records())
+        topic = self.topics.subscriptions
+        self.produce(topic, trace.sign_up_records())
+        producer = self.producer()
+        for partition, key, value in trace.sentinel_sign_ups():
+            producer.produce(topic, value, key, partition)
+        _flush(producer)
 
     def produce(self, topic: str, records: Iterable[tuple[bytes, bytes]]) -> None:
         """Write records, each a key and a value, and wait until the broker has them."""

@@ -173,7 +173,7 @@ def _tell_all(data: Data, sign_ups: list[SubscribeEvent]) -> tuple[list[WaveSlic
         slices += taken
         slot.take_records()
     spent = _clock() - begun
-    _expect(len(data.trace.wanted), sum(len(each.entries) for each in slices))
+    _expect(len(data.trace.wanted), sum(len(each.people) for each in slices))
     return slices, spent, slot
 
 

@@ -66,6 +66,14 @@ class ProcessTree:
         """The most memory that the program itself, without helpers, has ever had."""
         return peak_mebibytes(self._process.pid)
 
+    def own_mebibytes(self) -> float:
+        """The memory that the program itself, without helpers, has now."""
+        return resident_mebibytes(self._process.pid)
+
+    def forget_peak(self) -> None:
+        """Let `peak_mebibytes` start anew from what there is now."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+
     def check_alive(self) -> None:
         """Raise what the program said last, if it has ended.
 

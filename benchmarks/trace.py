@@ -92,14 +92,27 @@ class Trace:
     def sign_up_records(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield key and value of each subscription record, in order."""
         for number, person in enumerate(self.sign_ups):
-            variant = variant_name(self.wanted[person])
-            who = person_of(person)
-            value = (
-                f'{{"event_id":"sign-up-{number:07d}","type":"subscribe","variant_id":"{variant}",'
-                f'"profile":{{"id":"{who.profile_id}","email":"{who.email}"}},'
-                f'"occurred_at":"{format_timestamp(self.signed_up_at(number))}"}}'
-            )
-            yield variant.encode(), value.encode()
+            yield self._sign_up_record(number, person)
+
+    def sentinel_sign_ups(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """Yield partition, key and value of the sentinels' sign-ups, beside their stock.
+
+        By their keys they are in some other partition as well, which another shard may read.
+        """
+        for number, person in enumerate(self.sign_ups):
+            partition = self.wanted[person] - self.variants
+            if partition >= 0:
+                yield (partition, *self._sign_up_record(number, person))
+
+    def _sign_up_record(self, number: int, person: int) -> tuple[bytes, bytes]:
+        variant = variant_name(self.wanted[person])
+        who = person_of(person)
+        value = (
+            f'{{"event_id":"sign-up-{number:07d}","type":"subscribe","variant_id":"{variant}",'
+            f'"profile":{{"id":"{who.profile_id}","email":"{who.email}"}},'
+            f'"occurred_at":"{format_timestamp(self.signed_up_at(number))}"}}'
+        )
+        return variant.encode(), value.encode()
 
     def inventory_records(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield key and value of each inventory record, in order, without the sentinels'."""

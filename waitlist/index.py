@@ -75,9 +75,14 @@ class IdentifierIndex:
 
     def add(self, key: bytes, time: int, tag: int) -> None:
         """Add a record."""
-        self._buckets[self._number(key)] += key + _tail(time, tag)
+        buckets = self._buckets
+        # `_number` and `_tail`, spelled out: each sign-up comes here for each identifier.
+        number = _unpack_hash(key)[0] & self._mask
+        if number >= len(buckets):
+            number &= self._mask >> 1
+        buckets[number] += key + _pack_tail(time >> 32, time & 0xFFFFFFFF, tag)
         self._length += 1
-        if self._length > _PER_BUCKET * len(self._buckets):
+        if self._length > _PER_BUCKET * len(buckets):
             self._split()
 
     def remove(self, key: bytes, time: int, tag: int) -> bool:
@@ -168,12 +173,13 @@ class IdentifierIndex:
         bucket = self._buckets[source]
         self._buckets.append(b"")
         self._mask = _mask(new + 1)
-        parts: dict[int, list[bytes]] = {source: [], new: []}
+        bit = 1 << new.bit_length() - 1
+        stay: list[bytes] = []
+        move: list[bytes] = []
         for position in range(0, len(bucket), _SIZE):
-            record = bucket[position : position + _SIZE]
-            parts[self._number(record)].append(record)
-        for number, records in parts.items():
-            self._buckets[number] = b"".join(records)
+            goes = _unpack_hash(bucket, position)[0] & bit
+            (move if goes else stay).append(bucket[position : position + _SIZE])
+        self._buckets[source], self._buckets[new] = b"".join(stay), b"".join(move)
 
 
 def _mask(buckets: int) -> int:
