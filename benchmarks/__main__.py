@@ -12,7 +12,24 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from benchmarks import back_pressure, churn, engine, epochs, fencing, flow, latency, resume
+from benchmarks import (
+    back_pressure,
+    churn,
+    engine,
+    epochs,
+    fan_out,
+    fencing,
+    flow,
+    hot,
+    latency,
+    memory,
+    replay,
+    resume,
+    scale,
+    shards,
+    timers,
+    wide,
+)
 from benchmarks.bench import Bench
 from benchmarks.broker import VARIABLE
 from benchmarks.errors import BenchmarkError
@@ -31,6 +48,14 @@ SECTIONS: dict[str, Callable[[Bench], SectionResult]] = {
     "year": churn.run,
     "back-pressure": back_pressure.run,
     "fencing": fencing.run,
+    "shards": shards.run,
+    "fan-out": fan_out.run,
+    "hot": hot.run,
+    "wide": wide.run,
+    "timers": timers.run,
+    "memory": memory.run,
+    "scale": scale.run,
+    "replay": replay.run,
 }
 """What can be measured, in the order in which it is."""
 

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replay: the same decisions as live, on a clock made of the lines' arrival times.
 
-docs/semantics.md section 5 is the contract. Nothing here reads a file or a clock: lines come in,
-notification values go out, and both are streamed, so that the memory needed is that of the people
-waiting and not that of the trace.
+docs/semantics.md section 5 is the contract. Nothing here reads a file or a clock: batches of lines
+come in, notification values go out, and both are streamed, so that the memory needed is that of
+the people waiting and not that of the trace.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from restock.replay_lines import TOMBSTONE, Line
-from schemas.decode import decode_inventory, decode_subscription
+from restock.replay_batches import Batch, batches_of_lines
+from restock.replay_lines import Line
+from restock.replay_slot import ReplaySlot
 from schemas.encode import encode_slice
-from schemas.errors import InvalidRecord
 from schemas.events import Event, WaveSlice
 
 __all__ = ["Decisions", "Replay", "Summary"]
@@ -55,6 +56,9 @@ class Decisions(Protocol):
     def waiting(self, now: int) -> int:
         """Return how many entries are not expired at ``now``."""
 
+    def size(self) -> tuple[int, int]:
+        """Return how many variants events have named, and how many entries there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -85,19 +89,21 @@ class Replay:
     """One run over a trace.
 
     Args:
-        decisions: Decides who is told; fresh.
+        decisions: Decides who is told; fresh. A `ReplaySlot` is the quickest.
         until: The last moment of the clock, in epoch milliseconds; None: it runs on after the last
             line until nothing is due. The lines given must not be later.
+        silent: Count the notifications, but make none.
     """
 
-    def __init__(self, decisions: Decisions, until: int | None = None) -> None:
+    def __init__(
+        self, decisions: Decisions, until: int | None = None, *, silent: bool = False
+    ) -> None:
         self._decisions = decisions
         self._until = until
+        self._silent = silent
         self._now: int | None = None
         self._clock = 0
         self._expired_at_end = 0
-        self._group: list[Event] = []
-        self._variants: set[str] = set()
         self._events = self._dead_lettered = self._tombstones = self._notifications = 0
         self._steps = 0
 
@@ -107,18 +113,26 @@ class Replay:
         Args:
             lines: The trace, ``at`` never decreasing.
         """
-        for line in lines:
-            if self._now is not None and line.at > self._now:
-                yield from self._end_group()
-                yield from self._jump(line.at - 1)
-            self._now = line.at
-            self._take(line)
+        for values in self.run_batches(batches_of_lines(lines, _EVENTS_AT_ONCE)):
+            yield from values
+
+    def run_batches(self, batches: Iterable[Batch]) -> Iterator[list[bytes]]:
+        """Yield the values of the notifications in portions, in the order of the waves' starts.
+
+        Args:
+            batches: The trace, decoded.
+        """
+        for batch in batches:
+            self._events += batch.lines
+            self._dead_lettered += batch.dead_lettered
+            self._tombstones += batch.tombstones
+            yield from self._take(batch)
         if self._now is not None:
-            yield from self._end_group()
+            yield from self._end_group(self._now)
         yield from self._jump(self._until)
 
     def summary(self) -> Summary:
-        """Return what the run amounted to, once `run` is exhausted."""
+        """Return what the run amounted to, once it is exhausted."""
         if self._until is not None:
             waiting = self._decisions.waiting(self._until)
         else:
@@ -132,29 +146,35 @@ class Replay:
             tombstones=self._tombstones,
             notifications=self._notifications,
             waiting=waiting,
-            variants=len(self._variants),
+            variants=self._decisions.size()[0],
         )
 
-    def _take(self, line: Line) -> None:
-        self._events += 1
-        if line.value == TOMBSTONE:
-            self._tombstones += 1
-            return
-        decode = decode_inventory if line.topic == "inventory" else decode_subscription
-        try:
-            event: Event = decode(line.value, line.at)
-        except InvalidRecord:
-            self._dead_lettered += 1
-            return
-        self._variants.add(event.variant_id)
-        self._group.append(event)
-        if len(self._group) >= _EVENTS_AT_ONCE:
-            self._apply(line.at)
+    def _take(self, batch: Batch) -> Iterator[list[bytes]]:
+        place = 0
+        while place < len(batch.events):
+            yield from self._arrive(batch.arrivals[place])
+            place = self._apply(batch.events, batch.arrivals, place)
+            self._now = batch.arrivals[place - 1]
+        if batch.lines:
+            # Lines without an event move the clock as well.
+            yield from self._arrive(batch.end)
 
-    def _apply(self, now: int) -> None:
-        self._decisions.apply(self._group, now)
-        self._forget_records(len(self._group))
-        self._group = []
+    def _arrive(self, at: int) -> Iterator[list[bytes]]:
+        """Let everything happen that comes before a line with this arrival."""
+        if self._now is not None and at > self._now:
+            yield from self._end_group(self._now)
+            yield from self._jump(at - 1)
+        self._now = at
+
+    def _apply(self, events: Sequence[Event], arrivals: Sequence[int], start: int) -> int:
+        """Apply events from ``start`` on until a wave may fall due, and return where that is."""
+        if isinstance(self._decisions, ReplaySlot):
+            return self._decisions.apply_in_time(events, arrivals, start)
+        now = arrivals[start]
+        end = bisect_right(arrivals, now, start)
+        self._decisions.apply(events[start:end], now)
+        self._forget_records(end - start)
+        return end
 
     def _forget_records(self, steps: int) -> None:
         self._steps += steps
@@ -162,13 +182,12 @@ class Replay:
             self._steps = 0
             self._decisions.take_records(0)
 
-    def _end_group(self) -> Iterator[bytes]:
-        if self._now is not None:
-            self._apply(self._now)
-            yield from self._start_waves(self._now)
-            self._expired_at_end = self._decisions.counts.expired
+    def _end_group(self, now: int) -> Iterator[list[bytes]]:
+        """Start the waves that all lines with the same arrival together may start."""
+        yield from self._start_waves(now)
+        self._expired_at_end = self._decisions.counts.expired
 
-    def _jump(self, end: int | None) -> Iterator[bytes]:
+    def _jump(self, end: int | None) -> Iterator[list[bytes]]:
         """Move the clock through every time up to ``end`` at which a wave may fall due."""
         while (due := self._decisions.next_due()) is not None and (end is None or due <= end):
             if due <= self._clock:
@@ -176,13 +195,21 @@ class Replay:
                 raise RuntimeError(message)
             yield from self._start_waves(due)
 
-    def _start_waves(self, now: int) -> Iterator[bytes]:
+    def _start_waves(self, now: int) -> Iterator[list[bytes]]:
         self._clock = now
         self._decisions.start_due_waves(now)
         self._forget_records(1)
-        while slices := self._decisions.take_slices(_PEOPLE_AT_ONCE):
+        while told := self._told():
             self._expired_at_end = self._decisions.counts.expired
-            for wave_slice in slices:
-                for _key, value in encode_slice(wave_slice):
-                    self._notifications += 1
-                    yield value
+            yield from told
+
+    def _told(self) -> list[list[bytes]]:
+        """The notifications of some people of started waves; nothing when nobody is left."""
+        if self._silent and isinstance(self._decisions, ReplaySlot):
+            people = self._decisions.take_nobody(_PEOPLE_AT_ONCE)
+            self._notifications += people
+            return [[]] if people else []
+        slices = self._decisions.take_slices(_PEOPLE_AT_ONCE)
+        values = [[value for _, value in encode_slice(one)] for one in slices]
+        self._notifications += sum(map(len, values))
+        return [[] for _ in values] if self._silent else values

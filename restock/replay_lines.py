@@ -16,7 +16,7 @@ import orjson
 from restock.errors import ReplayError
 from schemas.timestamps import parse_timestamp
 
-__all__ = ["TOMBSTONE", "Line", "parse_until", "read_lines"]
+__all__ = ["TOMBSTONE", "Line", "is_blank", "parse_until", "read_line", "read_lines"]
 
 TOMBSTONE = b"null"
 """The value of a line that stands for a record without one."""
@@ -59,22 +59,47 @@ def read_lines(lines: Iterable[bytes], name: str, until: int | None = None) -> I
     Raises:
         ReplayError: A line is not JSON, has another shape, or goes back in time.
     """
-    last: int | None = None
+    last = 0
     for number, text in enumerate(lines, start=1):
-        if _is_blank(text):
+        if is_blank(text):
             continue
-        try:
-            fields = _parse(text)
-            at = _arrival(fields)
-            if until is not None and at > until:
-                return
-            if last is not None and at < last:
-                _refuse('goes back in time: "at" is earlier than in the line before; sort by "at"')
-            last = at
-            yield Line(at, _topic(fields), _value(text, fields))
-        except ValueError as error:
-            message = f"{name}:{number}: {error}"
-            raise ReplayError(message) from None
+        line = read_line(text, f"{name}:{number}", last, until)
+        if line is None:
+            return
+        last = line.at
+        yield line
+
+
+def read_line(text: bytes, place: str, last: int, until: int | None) -> Line | None:
+    """Return a line that is not blank; None when it is later than ``until``.
+
+    Args:
+        text: The line as it stands in the file.
+        place: File and line number, for errors.
+        last: Arrival of the line before; 0 for the first.
+        until: Of a line later than this (epoch milliseconds) nothing but ``at`` is looked at.
+
+    Raises:
+        ReplayError: The line is not JSON, has another shape, or goes back in time.
+    """
+    try:
+        fields = _parse(text)
+        at = _arrival(fields)
+        if until is not None and at > until:
+            return None
+        if at < last:
+            _refuse('goes back in time: "at" is earlier than in the line before; sort by "at"')
+        return Line(at, _topic(fields), _value(text, fields))
+    except ValueError as error:
+        message = f"{place}: {error}"
+        raise ReplayError(message) from None
+
+
+def is_blank(text: bytes) -> bool:
+    """Whether a line holds nothing but white space, of any kind."""
+    if not text.strip():
+        return True
+    return not text.startswith(b"{") and text.decode("utf-8", "replace").isspace()
 
 
 def parse_until(text: str) -> int:
@@ -93,12 +118,6 @@ def parse_until(text: str) -> int:
         raise ReplayError(message) from None
 
 
-def _is_blank(text: bytes) -> bool:
-    if not text.strip():
-        return True
-    return not text.startswith(b"{") and text.decode("utf-8", "replace").isspace()
-
-
 def _parse(text: bytes) -> dict[str, object]:
     try:
         fields = orjson.loads(text)
@@ -112,7 +131,9 @@ def _parse(text: bytes) -> dict[str, object]:
 def _parse_slowly(text: bytes) -> object:
     """Parse what the fast parser refuses, for it also refuses some JSON that is merely odd."""
     try:
-        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+        # Behind the end of the line, what is missing would be at its first character.
+        line = text.removesuffix(b"\n").decode("utf-8")
+        return json.loads(line, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         _refuse(f"is not UTF-8: {error.reason} at byte {error.start}")
     except json.JSONDecodeError as error:

@@ -180,6 +180,37 @@ def test_people_get_a_summary_on_standard_error(
     )
 
 
+def test_a_summary_needs_no_output(
+    trace: Write, own_directory: Path, policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --summary-only the same is decided and counted, and no file is made."""
+    events = trace(sign_up(0, "P1"), sign_up(0, "P2"), stock(1, 1), stock(2, 0))
+    before = {path.name for path in own_directory.iterdir()}
+    assert replay(events, "--policy", policy, "--summary-only", "--json") == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["notifications"] == 1
+    assert shown.err == (
+        "4 lines read (0 dead-lettered, 0 tombstones), 1 variant: 1 notification, 1 still waiting\n"
+    )
+    assert before == {path.name for path in own_directory.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--output is missing: name a file for the notifications, or give --summary-only"),
+        (["--output", "x", "--summary-only"], "--summary-only writes no notifications"),
+    ],
+)
+def test_either_an_output_or_a_summary_is_wanted(
+    arguments: list[str], message: str, trace: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither, or both, is a usage error that says what to do."""
+    assert replay(trace(stock(0, 1)), *arguments) == 2
+    assert capsys.readouterr().err.startswith(f"restock: {message}")
+    assert not Path("x").exists()
+
+
 def test_the_configuration_of_the_directory_is_not_read(trace: Write, output: Path) -> None:
     """Without --policy the default policy holds, whatever restock.toml says."""
     Path("restock.toml").write_text("[policy]\nmin_quantity = 99\n", encoding="utf-8")

@@ -119,6 +119,12 @@ def test_any_other_line_is_an_error_with_its_place(text: bytes, problem: str) ->
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_missing_at_the_end_of_a_line_is_missing_there() -> None:
+    """The place is behind the last character of the line, not before the first of the next."""
+    with pytest.raises(ReplayError, match=r"^trace\.jsonl:1: .* at character 21$"):
+        read(b'{"at": 1795000000000\n')
+
+
 def test_time_must_not_go_back() -> None:
     """Instants are compared, not their texts; the same instant twice is in order."""
     later, same = b'"2026-11-18T11:06:40Z"', b'"2026-11-18T10:06:40.000-01:00"'

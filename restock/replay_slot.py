@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A slot for replays: events of many moments at a time, and nothing written down for a journal.
+
+A live slot is given what has arrived and then asked for waves. In a trace nearly every line has a
+moment of its own and starts no wave, so that asking after each would cost more than applying it.
+"""
+
+from collections.abc import Sequence
+
+from typing_extensions import override
+
+from schemas.events import Event, StockEvent, SubscribeEvent, UnsubscribeEvent, WaveHeader
+from waitlist.policy import PolicyBook
+from waitlist.redo import RedoLog
+from waitlist.slot import Slot
+from waitlist.stock import Applied
+from waitlist.variant import Variant
+
+__all__ = ["ReplaySlot"]
+
+_APPLIED = Applied.APPLIED
+
+
+class ReplaySlot(Slot):
+    """Decides as `Slot` does; what it cannot do is to be restored.
+
+    Args:
+        policies: who is told when.
+    """
+
+    def __init__(self, policies: PolicyBook) -> None:
+        super().__init__(policies)
+        self._log = _NoLog()
+
+    def apply_in_time(self, events: Sequence[Event], arrivals: Sequence[int], start: int) -> int:
+        """Apply events, each at its arrival, until a wave may have to start before the next.
+
+        Entries that expire are let go by the next `start_due_waves`; until then they count as
+        absent all the same.
+
+        Args:
+            events: in their order.
+            arrivals: of each event, in epoch milliseconds, never decreasing.
+            start: the place of the first to apply; no wave may be due before its arrival.
+
+        Returns:
+            The place of the first event that was not applied. If there is one, its arrival is
+            later than that of the one before.
+        """
+        self._settle()
+        state, touched, dues = self._state, self._touched, self._due
+        known = state.variants.get
+        now = arrivals[start]
+        place, applied = start, 0
+        for event, arrival in zip(events[start:], arrivals[start:], strict=True):
+            if arrival != now:
+                if touched or (dues and dues[0][0] < arrival):
+                    break
+                now = arrival
+            place += 1
+            if type(event) is not StockEvent:
+                self._apply_wish(event, now)
+                continue
+            variant = known(event.variant_id) or state.variant(event.variant_id)
+            at, quantity = event.occurred_at, event.quantity
+            # Spelled out as in `waitlist.figures`.
+            if (
+                at > variant.at
+                and quantity is not None
+                and event.details is None
+                and event.location_id is None
+                and variant.rare is None
+            ):
+                variant.kind = 1
+                variant.total = quantity
+                variant.at = at
+                variant.sequence = event.sequence
+                if (quantity >= variant.least) is (variant.opened_at is None):
+                    variant.turn(offered=quantity >= variant.least, at=at, now=now)
+            elif not self._changes(variant, event, now):
+                continue
+            applied += 1
+            if variant.queue is not None and variant.opened_at is not None and variant.queue:
+                touched[variant] = None
+        self.counts.stock_applied += applied
+        return place
+
+    def take_nobody(self, limit: int) -> int:
+        """Hand over the next people of started waves to nobody; how many they are.
+
+        Args:
+            limit: at most so many.
+        """
+        return sum(len(part.people) for part in self._state.hand_over(limit, None))
+
+    def _apply_wish(self, event: Event, now: int) -> None:
+        if isinstance(event, SubscribeEvent):
+            self._subscribe(event, now)
+        elif isinstance(event, UnsubscribeEvent):
+            self._unsubscribe(event)
+
+    def _changes(self, variant: Variant, event: StockEvent, now: int) -> bool:
+        outcome = variant.apply(event, variant.policy, now)
+        return outcome is _APPLIED or not self._is_ignored(outcome)
+
+
+class _NoLog(RedoLog):
+    """Writes down nothing."""
+
+    @override
+    def joined(
+        self,
+        variant: Variant,
+        time: int,
+        priority: int,
+        payload: bytes,
+        parked_in: int,
+        keys: Sequence[bytes],
+    ) -> None:
+        """Nothing is kept."""
+
+    @override
+    def signed_off(self, variant: Variant, occurred_at: int, identifiers: Sequence[str]) -> None:
+        """Nothing is kept."""
+
+    @override
+    def expired(self, variant: Variant, now: int, expired_before: int | None) -> None:
+        """Nothing is kept."""
+
+    @override
+    def wave_started(self, header: WaveHeader, until: int, limit: int | None) -> None:
+        """Nothing is kept."""
+
+    @override
+    def handed_over(self, limit: int, share: int | None) -> None:
+        """Nothing is kept."""
+
+    @override
+    def swept(self, buckets: int, told_before: int, signed_off_before: int) -> None:
+        """Nothing is kept."""
+
+    @override
+    def note(self, variant: Variant) -> None:
+        """Nothing is kept."""
