@@ -8,8 +8,10 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bytewax.recovery import init_db_dir
@@ -61,8 +63,11 @@ def past(tmp_path_factory: pytest.TempPathFactory, mock_broker: EmbeddedBroker) 
     count = 0
     for day, names in ((past.yesterday, ["A", "B", "C", "D"]), (past.today, ["E", "F", "G"])):
         process = shop.start()
-        for variant in ("shoe", "coat", f"hat-{names[0]}", f"bag-{names[0]}"):
+        variants = ("shoe", "coat", f"hat-{names[0]}", f"bag-{names[0]}")
+        for variant in variants:
             shop.sign_up(variant, names, occurred_at=now() - 1000)
+        # Stock that came first would find a part of the queue, and leave the rest for an hour.
+        until_waiting(shop, variants, names)
         for variant in (f"hat-{names[0]}", f"bag-{names[0]}"):
             shop.stock(variant, 2)
         count += 4
@@ -71,6 +76,17 @@ def past(tmp_path_factory: pytest.TempPathFactory, mock_broker: EmbeddedBroker) 
         shutil.copytree(directory / "state", day)
     yield past
     shop.close()
+
+
+def until_waiting(shop: Shop, variants: Sequence[str], names: Sequence[str]) -> None:
+    """Wait until all of them wait for each of the variants."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        waiting = {record["variant_id"]: record["waiting"] for record in _statuses(shop)}
+        if all(waiting.get(variant, 0) >= len(names) for variant in variants):
+            return
+        assert time.monotonic() < deadline, waiting
+        time.sleep(0.05)
 
 
 def segments(shard: Path) -> list[Path]:
@@ -197,7 +213,7 @@ def test_what_can_be_resumed_from_is(past: Past, name: str) -> None:
     assert (7, 0) == (status["coat"]["waiting"], status["coat"]["told"])
 
 
-def _statuses(shop: Shop) -> list[dict[str, object]]:
+def _statuses(shop: Shop) -> list[dict[str, Any]]:
     return [json.loads(value) for value in shop.read(shop.topics.waitlist)]
 
 
