@@ -9,16 +9,13 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from schemas.events import Event, StockEvent, SubscribeEvent, UnsubscribeEvent, WaveHeader
+from schemas.events import Event, WaveHeader
 from waitlist.policy import PolicyBook
 from waitlist.redo import RedoLog
 from waitlist.slot import Slot
-from waitlist.stock import Applied
 from waitlist.variant import Variant
 
 __all__ = ["ReplaySlot"]
-
-_APPLIED = Applied.APPLIED
 
 
 class ReplaySlot(Slot):
@@ -47,43 +44,8 @@ class ReplaySlot(Slot):
             The place of the first event that was not applied. If there is one, its arrival is
             later than that of the one before.
         """
-        self._settle()
-        state, touched, dues = self._state, self._touched, self._due
-        known = state.variants.get
-        now = arrivals[start]
-        place, applied = start, 0
-        for event, arrival in zip(events[start:], arrivals[start:], strict=True):
-            if arrival != now:
-                if touched or (dues and dues[0][0] < arrival):
-                    break
-                now = arrival
-            place += 1
-            if type(event) is not StockEvent:
-                self._apply_wish(event, now)
-                continue
-            variant = known(event.variant_id) or state.variant(event.variant_id)
-            at, quantity = event.occurred_at, event.quantity
-            # Spelled out as in `waitlist.figures`.
-            if (
-                at > variant.at
-                and quantity is not None
-                and event.details is None
-                and event.location_id is None
-                and variant.rare is None
-            ):
-                variant.kind = 1
-                variant.total = quantity
-                variant.at = at
-                variant.sequence = event.sequence
-                if (quantity >= variant.least) is (variant.opened_at is None):
-                    variant.turn(offered=quantity >= variant.least, at=at, now=now)
-            elif not self._changes(variant, event, now):
-                continue
-            applied += 1
-            if variant.queue is not None and variant.opened_at is not None and variant.queue:
-                touched[variant] = None
-        self.counts.stock_applied += applied
-        return place
+        moments = arrivals[start:]
+        return start + self._apply(zip(events[start:], moments, strict=True), moments[0])
 
     def take_nobody(self, limit: int) -> int:
         """Hand over the next people of started waves to nobody; how many they are.
@@ -93,19 +55,9 @@ class ReplaySlot(Slot):
         """
         return sum(len(part.people) for part in self._state.hand_over(limit, None))
 
-    def _apply_wish(self, event: Event, now: int) -> None:
-        if isinstance(event, SubscribeEvent):
-            self._subscribe(event, now)
-        elif isinstance(event, UnsubscribeEvent):
-            self._unsubscribe(event)
-
-    def _changes(self, variant: Variant, event: StockEvent, now: int) -> bool:
-        outcome = variant.apply(event, variant.policy, now)
-        return outcome is _APPLIED or not self._is_ignored(outcome)
-
 
 class _NoLog(RedoLog):
-    """Writes down nothing."""
+    """Writes down nothing; nobody takes what `note` collects, each variant once."""
 
     @override
     def joined(
@@ -140,5 +92,6 @@ class _NoLog(RedoLog):
         """Nothing is kept."""
 
     @override
-    def note(self, variant: Variant) -> None:
-        """Nothing is kept."""
+    def take(self, stock: int | None) -> list[bytes]:
+        """Nothing was kept."""
+        return []

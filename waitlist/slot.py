@@ -20,6 +20,7 @@ duplicate, a sign-off and the start of a wave do not depend on how many wait
 from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from itertools import repeat
 
 from schemas.events import (
     Event,
@@ -31,7 +32,7 @@ from schemas.events import (
 )
 from waitlist import entries, tags
 from waitlist.counts import Counts
-from waitlist.figures import Notes, apply_figures
+from waitlist.figures import Notes, apply_events
 from waitlist.image import dump_state, load_state
 from waitlist.index import Record, fingerprint
 from waitlist.policy import Policy, PolicyBook
@@ -64,18 +65,7 @@ class Slot:
 
     def apply(self, events: Iterable[Event], now: int) -> None:
         """Apply events in their order. No wave starts."""
-        self._settle()
-        notes = Notes(self._log, self._changed.append, self._touched, self._is_ignored)
-        source = iter(events)
-        while True:
-            applied, event = apply_figures(self._state, notes, source, now)
-            self.counts.stock_applied += applied
-            if event is None:
-                return
-            if type(event) is SubscribeEvent:
-                self._subscribe(event, now)
-            elif type(event) is UnsubscribeEvent:
-                self._unsubscribe(event)
+        self._apply(zip(events, repeat(now)), now)  # noqa: B905 - as many as there are events
 
     def start_due_waves(self, now: int) -> None:
         """Start every wave that is due, in the order of the variants' ids.
@@ -184,6 +174,22 @@ class Slot:
             if variant.queue is not None:
                 self._restored(variant)
         self._swept_at = len(self._state.index)
+
+    def _apply(self, arrivals: Iterable[tuple[Event, int]], now: int) -> int:
+        """See `apply_events`; how many were seen."""
+        self._settle()
+        change = self._changed.append
+        ignored, wish = self._is_ignored, self._apply_wish
+        notes = Notes(self._log, change, self._touched, self._due, ignored, wish)
+        seen, applied = apply_events(self._state, notes, arrivals, now)
+        self.counts.stock_applied += applied
+        return seen
+
+    def _apply_wish(self, event: Event, now: int) -> None:
+        if isinstance(event, SubscribeEvent):
+            self._subscribe(event, now)
+        elif isinstance(event, UnsubscribeEvent):
+            self._unsubscribe(event)
 
     def _is_ignored(self, outcome: Applied) -> bool:
         """Count what became of a stock event that was not simply applied."""
