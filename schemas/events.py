@@ -6,16 +6,21 @@ structs are not tracked by the garbage collector (``gc=False``): they hold no cy
 of them wait in memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
 __all__ = [
     "Addressee",
     "Event",
+    "Integers",
     "Product",
     "Profile",
+    "StockBlock",
     "StockDetails",
     "StockEvent",
     "SubscribeEvent",
@@ -28,6 +33,9 @@ __all__ = [
 Product = dict[str, str | int | float]
 """The known product fields that were given, by name; only ``price`` may be a number. Never empty
 in an event (``None`` instead)."""
+
+Integers = NDArray[np.int64]
+"""A column of integers."""
 
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -66,6 +74,33 @@ class StockEvent(Struct, frozen=True, gc=False):
     sequence: int = 0
     location_id: str | None = None
     details: StockDetails | None = None
+
+
+class StockBlock(Struct, frozen=True, gc=False):
+    """Many stock figures in their order, by the column: totals over all locations, nothing else.
+
+    Attributes:
+        variant_ids: of each.
+        quantities: of each; none is missing.
+        moments: when each was true (``occurred_at``), never later than its arrival.
+        sequences: tie-breaks; None: all are 0.
+    """
+
+    variant_ids: list[str]
+    quantities: Integers
+    moments: Integers
+    sequences: Integers | None = None
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.variant_ids)
+
+    def events(self) -> Iterator[StockEvent]:
+        """Yield each as an event of its own."""
+        sequences = repeat(0) if self.sequences is None else self.sequences.tolist()
+        return map(
+            StockEvent, self.variant_ids, self.quantities.tolist(), self.moments.tolist(), sequences
+        )
 
 
 class Profile(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
