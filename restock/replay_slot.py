@@ -26,8 +26,7 @@ class ReplaySlot(Slot):
     """
 
     def __init__(self, policies: PolicyBook) -> None:
-        super().__init__(policies)
-        self._log = _NoLog()
+        super().__init__(policies, _NoLog)
 
     def apply_in_time(self, events: Sequence[Event], arrivals: Sequence[int], start: int) -> int:
         """Apply events, each at its arrival, until a wave may have to start before the next.

@@ -8,6 +8,12 @@ a record of somebody who joined is still needed.
 
 from array import array
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Arrivals", "day_of"]
 
@@ -22,6 +28,8 @@ _WAITING = 0xFFFF
 _GONE = 0
 _LAST_DAY = _WAITING - 1
 _CHUNKS_A_DUMP = 4096
+_NOTHING = bytes(_CHUNK)
+"""A chunk that has been dropped: everybody is gone."""
 
 
 class Arrivals:
@@ -51,13 +59,17 @@ class Arrivals:
         for number in numbers:
             chunks[number >> _SHIFT][number & _MASK] = day
 
-    def is_forgotten(self, number: int, told_before: int) -> bool:
-        """Whether an entry does not wait, and was not told at or after that time.
+    def are_forgotten(self, numbers: "NDArray[np.uint64]", told_before: int) -> "NDArray[np.bool_]":
+        """Whether entries do not wait, and were not told at or after that time.
 
-        Days are counted: for up to a day more it is not.
+        Days are counted: for up to a day more they are not forgotten.
         """
-        chunk = self._chunks.get(number >> _SHIFT)
-        return chunk is None or chunk[number & _MASK] < _day(told_before)
+        get, nothing = self._chunks.get, _NOTHING
+        chunks, places = (numbers >> np.uint64(_SHIFT)).tolist(), numbers & np.uint64(_MASK)
+        standings = [
+            get(chunk, nothing)[place] for chunk, place in zip(chunks, places.tolist(), strict=True)
+        ]
+        return np.array(standings, np.uint16) < _day(told_before)
 
     def sweep(self, chunks: int, told_before: int) -> None:
         """Visit the next chunks in turn, and drop those that hold nothing but the forgotten."""
@@ -102,4 +114,5 @@ def day_of(time: int) -> int:
 
 def _day(time: int) -> int:
     """Number of a day, from 1: 0 and the highest stand for something else."""
-    return min(max(time // _DAY - _FIRST_DAY, 0) + 1, _LAST_DAY)
+    day = time // _DAY - _FIRST_DAY + 1
+    return day if 0 < day <= _LAST_DAY else min(max(day, 1), _LAST_DAY)

@@ -17,7 +17,7 @@ __all__ = ["complete"]
 
 def complete(state: State) -> None:
     """Add to a state that was loaded what version 2 knows beside."""
-    for variant in state.variants.values():
+    for variant in state.variants:
         if variant.queue is not None:
             for lines in (variant.queue.lines, variant.queue.parked):
                 for line in lines.values():
@@ -30,13 +30,13 @@ def complete(state: State) -> None:
             _wait(state, line)
             last = max(last, *(number for numbers in line.numbers() for number in numbers))
         header = wave.header
-        variant = state.variants[header.variant_id]
+        variant = state.variant(header.variant_id)
         queue = variant.queue
         parked_from = queue.parked_from if queue is not None and queue.parked else 0
         cuts = tuple((priority, *line.last()) for priority, line in wave.lines)
         taken = TakenWave(header.cycle, header.triggered_at, last, parked_from, cuts)
         variant.taken = (*variant.taken, taken)
-    for variant in state.variants.values():
+    for variant in state.variants:
         if len(variant.taken) > 1:
             variant.taken = tuple(sorted(variant.taken, key=_start))
 

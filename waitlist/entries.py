@@ -95,7 +95,8 @@ def identifiers(payload: bytes) -> tuple[str, ...]:
 
 def may_expire(payload: bytes) -> bool:
     """A quick look that spares most entries `expires_at`: never wrong with False."""
-    return b"\xa1u" in payload
+    # Not `in`, which first takes the bytes for a number: three times the time.
+    return payload.find(b"\xa1u") >= 0
 
 
 def expires_at(payload: bytes) -> int | None:

@@ -1,117 +1,112 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events applied to variants, one after the other: where a slot spends most of its time.
+"""The stock of all variants of a slot: a row of integers each, in two tables.
 
-Nearly all of them are plain figures (a total and nothing else), newer than what is known. They are
-applied here as `Stock.apply` would, spelled out, because a call costs as much as all the rest; and
-what they change is noted with flags and lists, because dictionaries of all variants would not stay
-in the processor's cache. 600,000 events over 100,000 variants: 7.8 us of CPU each for the whole
-path with calls and dictionaries, 6.4 us so, side by side.
+An object with a boxed number in each attribute costs several reads of memory for every event, once
+there are more variants than the processor's cache holds. A row of the first table is one, and a
+batch of figures can be applied to many rows at once (`waitlist.blocks`). What only changes with a
+cycle or a wave lies in the second.
 """
 
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Sequence
+from typing import Final
 
-from schemas.events import Event, StockEvent
-from waitlist.redo import RedoLog
-from waitlist.state import State
-from waitlist.stock import Applied
-from waitlist.variant import Variant
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Notes", "apply_events"]
+__all__ = [
+    "AT",
+    "CHANGED",
+    "CYCLE",
+    "CYCLE_ROW",
+    "FLAGS",
+    "KIND",
+    "KNOWN_SINCE",
+    "LAST_WAVE_AT",
+    "LEAST",
+    "LOGGED",
+    "OPENED_AT",
+    "QUEUED",
+    "RARE",
+    "ROW",
+    "SEQUENCE",
+    "TOTAL",
+    "TURNED",
+    "WAITING",
+    "WAVES",
+    "Figures",
+    "Table",
+]
 
-_APPLIED = Applied.APPLIED
+AT, TOTAL, SEQUENCE, OPENED_AT, LEAST, WAITING, FLAGS, KIND = range(8)
+"""Places in a row of ``rows``; for their meaning see `Figures`."""
+
+CYCLE, KNOWN_SINCE, WAVES, LAST_WAVE_AT = range(4)
+"""Places in a row of ``cycles``."""
+
+ROW: Final = 8
+CYCLE_ROW: Final = 4
+
+RARE, QUEUED, LOGGED, TURNED, CHANGED = (1 << bit for bit in range(5))
+"""Flags: see `Figures`."""
+
+_BLANK: Final = array("q", (-1, 0, 0, -1, 0, 0, 0, 0)).tobytes()
+_BLANK_CYCLE: Final = array("q", (0, 0, 0, -1)).tobytes()
+_LARGEST_LEAST: Final = 1 << 62
+
+Table = NDArray[np.int64]
 
 
-class Notes:
-    """Where it is noted what events bring about, and who sees to those that are not figures.
+class Figures:
+    """Stock, by the number of the variant.
 
-    Attributes:
-        log: has the stock written down.
-        change: has a variant's status written; each is then `Variant.is_changed`.
-        touched: variants of which a wave may be due.
-        due: times at which a wave may fall due, the earliest first, as of a heap.
-        is_ignored: counts what became of a figure that was not simply applied; whether it left
-            everything as it was.
-        apply_wish: applies a sign-up or a sign-off at a time.
+    A row of ``rows`` holds
+
+    * AT, SEQUENCE: the key of the newest applied total; AT is -1 before the first,
+    * TOTAL: sum of the figures in force, KIND: their kind (`waitlist.stock.Kind`),
+    * OPENED_AT: of the open cycle; -1 while none is open,
+    * LEAST: the smallest total with which it is offered,
+    * WAITING: entries in its queue,
+    * FLAGS: RARE, what it sells depends on more than a total; QUEUED, somebody has waited for
+      it; LOGGED, its stock is to be written down, TURNED, with its cycle; CHANGED, its status is
+      to be written.
+
+    A row of ``cycles`` holds CYCLE, the number of the last cycle; KNOWN_SINCE, when it became
+    known; WAVES that started in it; LAST_WAVE_AT, the start of the variant's last wave, -1 before
+    the first.
     """
 
-    __slots__ = ("apply_wish", "change", "due", "is_ignored", "log", "touched")
+    __slots__ = ("cycles", "rows")
 
-    def __init__(
-        self,
-        log: RedoLog,
-        change: Callable[[Variant], object],
-        touched: dict[Variant, None],
-        due: list[tuple[int, str]],
-        is_ignored: Callable[[Applied], bool],
-        apply_wish: Callable[[Event, int], object],
-    ) -> None:
-        self.log = log
-        self.change = change
-        self.touched = touched
-        self.due = due
-        self.is_ignored = is_ignored
-        self.apply_wish = apply_wish
+    def __init__(self) -> None:
+        self.rows = array("q")
+        self.cycles = array("q")
 
-    def ignores(self, variant: Variant, event: StockEvent, now: int) -> bool:
-        """Apply a figure that is not plain or not newer; whether it left everything as it was."""
-        outcome = variant.apply(event, variant.policy, now)
-        return outcome is not _APPLIED and self.is_ignored(outcome)
+    def __len__(self) -> int:
+        return len(self.rows) // ROW
 
+    def add(self, leasts: Sequence[int]) -> None:
+        """Add a blank row for each variant that is offered from so many on."""
+        first = len(self)
+        self.rows.frombytes(_BLANK * len(leasts))
+        self.cycles.frombytes(_BLANK_CYCLE * len(leasts))
+        if leasts:
+            self.table()[first:, LEAST] = [min(least, _LARGEST_LEAST) for least in leasts]
 
-def apply_events(
-    state: State, notes: Notes, arrivals: Iterable[tuple[Event, int]], now: int
-) -> tuple[int, int]:
-    """Apply events, each at its moment, until a wave may have to start before the next.
+    def turn(self, number: int, opened_at: int, now: int) -> None:
+        """Open a cycle that is known since ``now``; -1: close the one that is open."""
+        self.rows[number * ROW + OPENED_AT] = opened_at
+        self.rows[number * ROW + FLAGS] |= TURNED
+        if opened_at >= 0:
+            row = number * CYCLE_ROW
+            self.cycles[row + CYCLE] += 1
+            self.cycles[row + KNOWN_SINCE] = now
+            self.cycles[row + WAVES] = 0
 
-    Args:
-        state: of the slot.
-        notes: where consequences are noted.
-        arrivals: events in their order, each with its moment, never decreasing; epoch
-            milliseconds.
-        now: the first moment.
+    def table(self) -> Table:
+        """``rows`` as a table. While it is held, no row can be added."""
+        return np.frombuffer(self.rows, np.int64).reshape(-1, ROW)
 
-    Returns:
-        How many were seen, and how many figures among them were applied. If not all were seen,
-        the next one's moment is later.
-    """
-    known, note, change = state.variants.get, notes.log.stock.append, notes.change
-    touched, due = notes.touched, notes.due
-    seen = applied = 0
-    for event, moment in arrivals:
-        if moment != now and (touched or (due and due[0][0] < moment)):
-            break
-        now = moment
-        seen += 1
-        if type(event) is not StockEvent:
-            notes.apply_wish(event, now)
-            continue
-        variant = known(event.variant_id) or state.variant(event.variant_id)
-        at, quantity = event.occurred_at, event.quantity
-        if (
-            at > variant.at
-            and quantity is not None
-            and event.details is None
-            and event.location_id is None
-            and variant.rare is None
-        ):
-            variant.kind = 1
-            variant.total = quantity
-            variant.at = at
-            variant.sequence = event.sequence
-            if (quantity >= variant.least) is (variant.opened_at is None):
-                variant.turn(offered=quantity >= variant.least, at=at, now=now)
-        elif notes.ignores(variant, event, now):
-            continue
-        applied += 1
-        if not variant.is_logged:
-            variant.is_logged = True
-            note(variant)
-        queue = variant.queue
-        if queue is None:
-            continue
-        if not variant.is_changed:
-            variant.is_changed = True
-            change(variant)
-        if variant.opened_at is not None and (queue.lines or queue.parked):
-            touched[variant] = None
-    return seen, applied
+    def cycle_table(self) -> Table:
+        """``cycles`` as a table. While it is held, no row can be added."""
+        return np.frombuffer(self.cycles, np.int64).reshape(-1, CYCLE_ROW)

@@ -2,9 +2,8 @@
 """A slot's whole state as chunks of bytes, for the journal's base.
 
 Each chunk is MessagePack, ``[kind, content]``. Lines and index buckets are written as
-they lie in memory, so that millions of people are read back at the speed of copying.
-Variants are sorted by id, and those of which nothing is known are left out: equal states
-give equal images.
+they lie in memory, so that millions of people are read back at the speed of copying, and figures by
+the column. Variants stand in the order of their numbers: equal states give equal images.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,20 +18,21 @@ from waitlist.errors import StateError
 from waitlist.index import IdentifierIndex
 from waitlist.line import Line, PackedLine
 from waitlist.migrations import upgrade_chunk
-from waitlist.queue import Queue
-from waitlist.redo import VERSION, decode, encode, pack_facts, pack_header
+from waitlist.redo import VERSION, decode, encode, pack_header
+from waitlist.redo_stock import PackedRows, pack_facts, pack_rows, redo_named, unpack_rows
 from waitlist.state import State
 from waitlist.told import TakenWave
 from waitlist.variant import Variant, Wave
 
 __all__ = ["dump_state", "load_state"]
 
-_HEAD, _BUCKETS, _VARIANTS, _RUNNING, _STANDING = range(5)
+_HEAD, _BUCKETS, _VARIANTS, _RUNNING, _STANDING, _FIGURES = range(6)
 _WITHOUT_STANDING = 1
 """The version whose images have neither standings nor what waves took."""
 
 _PEOPLE_A_CHUNK = 50_000
 _VARIANTS_A_CHUNK = 2_000
+_ROWS_A_CHUNK = 10_000
 
 _Lines = list[tuple[int, PackedLine]]
 """(priority, line)."""
@@ -48,9 +48,12 @@ def dump_state(state: State) -> Iterator[bytes]:
         yield encode((_BUCKETS, buckets))
     for chunks in state.standing.dump():
         yield encode((_STANDING, chunks))
-    for variants in _groups(state.variants):
-        packed = [_pack_variant(state, state.variants[variant_id]) for variant_id in variants]
-        yield encode((_VARIANTS, packed))
+    for first in range(0, len(state.variants), _ROWS_A_CHUNK):
+        numbers = slice(first, first + _ROWS_A_CHUNK)
+        rows = pack_rows(state.variants.figures, numbers)
+        yield encode((_FIGURES, (first, state.variants.ids[numbers], rows)))
+    for group in _groups(state.variants):
+        yield encode((_VARIANTS, [_pack_variant(state, variant) for variant in group]))
     for wave in state.running:
         content = (pack_header(wave.header), wave.position, _pack_lines(wave.lines))
         yield encode((_RUNNING, content))
@@ -98,6 +101,8 @@ def _take(state: State, parts: _Parts, kind: int, content: list[Any]) -> None:
         parts.buckets += content
     elif kind == _STANDING:
         parts.standing += content
+    elif kind == _FIGURES:
+        _unpack_figures(state, *content)
     elif kind == _VARIANTS:
         for packed in content:
             _unpack_variant(state, *packed)
@@ -108,19 +113,24 @@ def _take(state: State, parts: _Parts, kind: int, content: list[Any]) -> None:
         raise StateError(message)
 
 
-def _groups(variants: dict[str, Variant]) -> Iterator[list[str]]:
-    group: list[str] = []
+def _groups(variants: Iterable[Variant]) -> Iterator[list[Variant]]:
+    group: list[Variant] = []
     people = 0
-    for variant_id in sorted(variants):
-        if variants[variant_id].is_blank():
+    for variant in variants:
+        if variant.is_plain():
             continue
-        group.append(variant_id)
-        people += len(variants[variant_id].queue or ())
+        group.append(variant)
+        people += variant.waiting
         if people >= _PEOPLE_A_CHUNK or len(group) >= _VARIANTS_A_CHUNK:
             yield group
             group, people = [], 0
     if group:
         yield group
+
+
+def _unpack_figures(state: State, first: int, ids: list[str], rows: PackedRows) -> None:
+    redo_named(state, first, ids)
+    unpack_rows(state.variants.figures, slice(first, first + len(ids)), len(ids), rows)
 
 
 def _pack_variant(state: State, variant: Variant) -> tuple[object, ...]:
@@ -133,33 +143,35 @@ def _pack_variant(state: State, variant: Variant) -> tuple[object, ...]:
             queue.parked_in if queue.parked else 0,
             queue.parked_from if queue.parked else 0,
         )
-    facts, taken = pack_facts(variant.facts()), state.remembered(variant)
-    return variant.variant_id, facts, variant.told, packed, taken
+    facts = None if variant.rare is None else pack_facts(variant.facts())
+    return variant.variant_id, facts, variant.told, packed, state.remembered(variant)
 
 
 def _unpack_variant(
     state: State,
     variant_id: str,
-    facts: list[Any],
+    facts: list[Any] | None,
     told: int,
     packed: list[Any] | None,
     taken: list[Any],
 ) -> None:
     variant = state.variant(variant_id)
-    variant.restore(cast("Any", facts))
+    if facts is not None:
+        variant.restore(cast("Any", facts))
     variant.told = told
     if taken:
         variant.taken = convert(taken, tuple[TakenWave, ...])
     if packed is not None:
         lines, parked, parked_in, parked_from = packed
-        variant.queue = Queue()
-        variant.queue.parked_in = parked_in
-        variant.queue.parked_from = parked_from
+        queue = variant.open_queue()
+        queue.parked_in = parked_in
+        queue.parked_from = parked_from
         for priority, line in lines:
-            variant.queue.restore_line(priority, line, parked=False)
+            queue.restore_line(priority, line, parked=False)
         for priority, line in parked:
-            variant.queue.restore_line(priority, line, parked=True)
-        state.waiting += len(variant.queue)
+            queue.restore_line(priority, line, parked=True)
+        variant.waiting = len(queue)
+        state.waiting += variant.waiting
 
 
 def _unpack_wave(state: State, header: list[Any], position: int, lines: _Lines) -> None:

@@ -15,6 +15,9 @@ version  what it brought
 2        the operations ANSWERED, CONTINUED and RECALLED, for state that is rebuilt from the
          topics or resumed; PLAIN_STOCK, many variants at once. Who was told is known by what
          waves took (`waitlist.told`), not by a marker for each
+3        variants have numbers, which the operation NAMED gives. Stock is written by the column, in
+         the operations MOVED and CYCLES (PLAIN_STOCK is no longer written) and in chunks FIGURES;
+         the chunk VARIANTS holds facts only of variants with more than a total
 =======  ==============================================================================
 """
 
@@ -36,7 +39,7 @@ __all__ = [
     "upgrade_record",
 ]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of redo records and images, as they are written."""
 
 Operation = list[Any]
@@ -82,7 +85,9 @@ def _with_parked_from(queue: list[Any] | None) -> list[Any] | None:
     return [*queue, min(numbers, default=0)]
 
 
-MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType({1: Migration(chunk=_to_2)})
+MIGRATIONS: Final[Mapping[int, Migration]] = MappingProxyType(
+    {1: Migration(chunk=_to_2), 2: Migration()}
+)
 """For each version that can be read, but is no longer written, the step up from it."""
 
 OLDEST_VERSION: Final = min(MIGRATIONS, default=VERSION)

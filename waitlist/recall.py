@@ -15,11 +15,11 @@ The clock of each record is its arrival. A sign-up
   that the notifications stand for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from typing_extensions import override
 
-from schemas.events import Event, SubscribeEvent
+from schemas.events import Event, StockBlock, SubscribeEvent
 from waitlist import tags
 from waitlist.index import fingerprint
 from waitlist.past import History, Past
@@ -43,8 +43,8 @@ class RecallingSlot(Slot):
         self._past = past
         self._told_in: set[int] = set()
 
-    def recall(self, events: Iterable[Event], arrivals: Iterable[int]) -> None:
-        """Apply events in their order, each at the time of its arrival (epoch milliseconds)."""
+    def recall(self, events: Iterable[Event | StockBlock], arrivals: Iterable[int]) -> None:
+        """Apply events, no blocks, in their order, each at its arrival (epoch milliseconds)."""
         for event, arrival in zip(events, arrivals, strict=True):
             self.apply((event,), arrival)
 
@@ -91,7 +91,7 @@ class RecallingSlot(Slot):
         return not tags.is_told(kind) and super()._counts(kind, age, policy)
 
     @override
-    def _parked_in(self, variant: Variant, told_in: set[int]) -> int:
+    def _parked_in(self, variant: Variant, told_in: Collection[int]) -> int:
         # Notifications bear the lost state's numbers; only its last cycle can still be open.
         last = self._past.last_cycle(variant.variant_id)
         return last if last in self._told_in else 0

@@ -2,14 +2,13 @@
 """Redo records: what has happened in a slot, as bytes.
 
 A record is a MessagePack list: its version, then operations, each a list that begins with
-its number. Stock is not written figure by figure: a changed variant is written with its
-whole stock, some time before the epoch ends (`RedoLog.take`); plain stock goes many variants to
-an operation.
+its number. Stock is not written figure by figure, but with what a variant's figure is some time
+before the epoch ends (`waitlist.redo_stock`).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from msgspec import DecodeError
 from msgspec.msgpack import Decoder, Encoder
@@ -17,25 +16,38 @@ from msgspec.msgpack import Decoder, Encoder
 from schemas.events import WaveHeader
 from waitlist.entries import decode_extension, encode_number, encode_product
 from waitlist.errors import StateError
+from waitlist.figures import LOGGED, TURNED
 from waitlist.migrations import VERSION, upgrade_record
+from waitlist.redo_stock import (
+    CYCLES,
+    MOVED,
+    NAMED,
+    PLAIN_STOCK,
+    STOCK,
+    name_operations,
+    redo_cycles,
+    redo_moved,
+    redo_named,
+    redo_plain_stock,
+    redo_stock,
+    stock_operations,
+)
 from waitlist.state import State
-from waitlist.stock import StockFacts
 from waitlist.variant import Variant
+from waitlist.variants import Variants
 
 __all__ = [
     "VERSION",
     "RedoLog",
     "decode",
     "encode",
-    "pack_facts",
     "pack_header",
     "redo",
 ]
 
-_STOCK, _JOINED, _SIGNED_OFF, _EXPIRED, _WAVE, _HANDED_OVER, _SWEPT = range(7)
-_ANSWERED, _CONTINUED, _RECALLED, _PLAIN_STOCK = range(7, 11)
+_JOINED, _SIGNED_OFF, _EXPIRED, _WAVE, _HANDED_OVER, _SWEPT = range(1, 7)
+_ANSWERED, _CONTINUED, _RECALLED = range(7, 10)
 _OPERATIONS_A_RECORD = 10_000
-_VARIANTS_AN_OPERATION = 2_000
 
 encode = Encoder().encode
 decode = Decoder(ext_hook=decode_extension).decode
@@ -44,20 +56,27 @@ decode = Decoder(ext_hook=decode_extension).decode
 class RedoLog:
     """Collects what has happened until the journal takes it.
 
+    Args:
+        variants: of the slot.
+
     Attributes:
-        stock: the variants whose stock is to be written before the epoch ends, in the
-            order in which they changed; each is `Variant.is_logged`.
+        stock: the numbers of variants whose stock is to be written before the epoch ends, in the
+            order in which they changed; each is `LOGGED`.
+        named: so many variants have been written down with their ids.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, variants: Variants) -> None:
         self._operations: list[tuple[object, ...]] = []
-        self.stock: deque[Variant] = deque()
+        self._variants = variants
+        self.stock: deque[int] = deque()
+        self.named = 0
 
     def note(self, variant: Variant) -> None:
-        """Have the variant's stock written before the epoch ends."""
-        if not variant.is_logged:
-            variant.is_logged = True
-            self.stock.append(variant)
+        """Have the variant's stock and cycle written before the epoch ends."""
+        flags = variant.flags
+        if not flags & LOGGED:
+            self.stock.append(variant.number)
+        variant.flags = flags | LOGGED | TURNED
 
     def joined(
         self,
@@ -112,32 +131,15 @@ class RedoLog:
             self.stock.clear()
         else:
             changed = [self.stock.popleft() for _ in range(stock)]
-        for variant in changed:
-            variant.is_logged = False
-        operations = self._operations
+        # Their ids first: what follows may name new variants by number.
+        operations = [*name_operations(self._variants, self.named), *self._operations]
+        operations += stock_operations(self._variants, changed)
+        self.named = len(self._variants)
         self._operations = []
-        operations += _stock_operations(changed)
         return [
             encode((VERSION, *operations[start : start + _OPERATIONS_A_RECORD]))
             for start in range(0, len(operations), _OPERATIONS_A_RECORD)
         ]
-
-
-def _stock_operations(changed: Iterable[Variant]) -> Iterator[tuple[object, ...]]:
-    # Spelled out: this is done for every variant that changed in an epoch.
-    plain = [
-        (
-            one.variant_id, one.kind, one.total, one.at, one.sequence, one.cycle, one.opened_at,
-            one.known_since, one.waves, one.last_wave_at,
-        )
-        for one in changed
-        if one.rare is None
-    ]  # fmt: skip
-    for start in range(0, len(plain), _VARIANTS_AN_OPERATION):
-        yield _PLAIN_STOCK, plain[start : start + _VARIANTS_AN_OPERATION]
-    for one in changed:
-        if one.rare is not None:
-            yield _STOCK, one.variant_id, pack_facts(one.facts())
 
 
 def redo(state: State, record: bytes) -> Iterator[Variant]:
@@ -159,31 +161,12 @@ def redo(state: State, record: bytes) -> Iterator[Variant]:
         raise StateError(message) from error
 
 
-def pack_facts(facts: StockFacts) -> tuple[object, ...]:
-    """A stock's facts, fit for MessagePack."""
-    rare = facts[-1]
-    if not isinstance(rare, tuple):
-        return facts
-    product = {name: (encode_number(value), key) for name, (value, key) in rare[-1].items()}
-    kind, total, *others = facts[:-1]
-    return kind, encode_number(total), *others, (*rare[:-1], product)
-
-
 def pack_header(header: WaveHeader) -> tuple[object, ...]:
     """A wave's header, fit for MessagePack."""
     return (
         header.variant_id, header.cycle, header.cycle_opened_at, header.wave,
         encode_number(header.quantity), header.triggered_at, encode_product(header.product),
     )  # fmt: skip
-
-
-def _redo_stock(state: State, variant_id: str, facts: list[Any]) -> None:
-    state.unsettled[variant_id] = cast("StockFacts", facts)
-
-
-def _redo_plain_stock(state: State, variants: list[list[Any]]) -> None:
-    for variant_id, *facts in variants:
-        state.unsettled[variant_id] = cast("StockFacts", (*facts, None))
 
 
 def _redo_joined(
@@ -196,6 +179,8 @@ def _redo_joined(
     keys: list[bytes],
 ) -> Variant:
     variant = state.variant(variant_id)
+    if not parked_in and state.join_stranger(variant, time, priority, payload, keys):
+        return variant
     replaced = state.waiting_entry(variant, keys[0])
     if replaced is not None:
         state.leave(variant, *replaced)
@@ -251,8 +236,11 @@ def _redo_continued(state: State, variant_id: str, told: int) -> Variant:
 
 
 _REDO: dict[int, Callable[..., Variant | None]] = {
-    _STOCK: _redo_stock,
-    _PLAIN_STOCK: _redo_plain_stock,
+    STOCK: redo_stock,
+    PLAIN_STOCK: redo_plain_stock,
+    NAMED: redo_named,
+    MOVED: redo_moved,
+    CYCLES: redo_cycles,
     _JOINED: _redo_joined,
     _SIGNED_OFF: _redo_signed_off,
     _EXPIRED: _redo_expired,

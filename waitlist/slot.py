@@ -17,13 +17,13 @@ duplicate, a sign-off and the start of a wave do not depend on how many wait
 (`waitlist.queue`, `waitlist.index`); a person told costs at `take_slices`.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import repeat
 
 from schemas.events import (
     Event,
+    StockBlock,
     SubscribeEvent,
     UnsubscribeEvent,
     WaitlistStatus,
@@ -31,16 +31,19 @@ from schemas.events import (
     WaveSlice,
 )
 from waitlist import entries, tags
+from waitlist.applying import Notes, apply_events
+from waitlist.blocks import apply_block, runs
 from waitlist.counts import Counts
-from waitlist.figures import Notes, apply_events
+from waitlist.figures import CHANGED
 from waitlist.image import dump_state, load_state
-from waitlist.index import Record, fingerprint
+from waitlist.index import Record, fingerprints
 from waitlist.policy import Policy, PolicyBook
 from waitlist.redo import RedoLog, redo
 from waitlist.state import State
 from waitlist.stock import Applied
 from waitlist.told import taken_by
-from waitlist.variant import HandedOver, Variant, expired, expiry_of
+from waitlist.variant import Variant, expired, expiry_of
+from waitlist.variants import Variants
 
 __all__ = ["Slot", "empty_slot"]
 
@@ -51,21 +54,27 @@ _ADDITIONS_A_BUCKET = 6
 class Slot:
     """Variants, queues and waves of one slot; see the module's docstring."""
 
-    def __init__(self, policies: PolicyBook) -> None:
+    def __init__(self, policies: PolicyBook, log: Callable[[Variants], RedoLog] = RedoLog) -> None:
         self.counts = Counts()
         self._policies = policies
         self._memory = policies.longest_memory()
         self._state = State(policies.for_variant)
-        self._log = RedoLog()
-        self._touched: dict[Variant, None] = {}
-        self._changed: deque[Variant] = deque()
-        self._due: list[tuple[int, str]] = []
+        self._log = log(self._state.variants)
+        self._notes = Notes(self._state, self._log, self._is_ignored, self._apply_wish)
         self._expiries: list[tuple[int, str]] = []
         self._swept_at = 0
 
-    def apply(self, events: Iterable[Event], now: int) -> None:
-        """Apply events in their order. No wave starts."""
-        self._apply(zip(events, repeat(now)), now)  # noqa: B905 - as many as there are events
+    def apply(self, events: Iterable[Event | StockBlock], now: int) -> int:
+        """Apply events in their order; how many they were. No wave starts."""
+        self._settle()
+        count = 0
+        for part in runs(events):
+            count += len(part)
+            if isinstance(part, StockBlock):
+                self.counts.stock_applied += apply_block(self._notes, part, now)
+            else:
+                self._apply(zip(part, repeat(now)), now)
+        return count
 
     def start_due_waves(self, now: int) -> None:
         """Start every wave that is due, in the order of the variants' ids.
@@ -76,11 +85,11 @@ class Slot:
         self._settle()
         self._expire_due(now)
         self._sweep(now)
-        candidates = self._touched
-        self._touched = {}
-        while self._due and self._due[0][0] <= now:
-            due, variant_id = heappop(self._due)
-            variant = self._state.variants[variant_id]
+        notes = self._notes
+        candidates, notes.touched = notes.touched, {}
+        while notes.due and notes.due[0][0] <= now:
+            due, variant_id = heappop(notes.due)
+            variant = self._state.variant(variant_id)
             if variant.due == due:
                 variant.due = None
                 candidates[variant] = None
@@ -89,7 +98,8 @@ class Slot:
 
     def next_due(self) -> int | None:
         """When a wave may fall due next; None when none will without a further event."""
-        return self._due[0][0] if self._due else None
+        due = self._notes.due
+        return due[0][0] if due else None
 
     def next_expiry(self) -> int | None:
         """When an entry may expire next; `start_due_waves` takes care of it."""
@@ -107,7 +117,7 @@ class Slot:
             return []
         self._log.handed_over(limit, share)
         parts = self._state.hand_over(limit, share)
-        return [one for part in parts for one in _slices(part)]
+        return [one for part in parts for one in part.slices()]
 
     def pending(self) -> int:
         """How many people of started waves are still to be taken."""
@@ -116,7 +126,7 @@ class Slot:
     def waiting(self, now: int) -> int:
         """Entries of all variants that have not expired by ``now``, which may not go back."""
         self._settle()
-        for variant in self._touched:
+        for variant in self._notes.touched:
             self._expire(variant, now)
         self._expire_due(now)
         return self._state.waiting
@@ -136,16 +146,17 @@ class Slot:
             now: on the clock.
             limit: at most so many; None: all that changed since they were last taken.
         """
-        count = len(self._changed) if limit is None else min(limit, len(self._changed))
-        variants = [self._changed.popleft() for _ in range(count)]
-        for variant in variants:
-            variant.is_changed = False
+        changed, variants = self._notes.changed, self._state.variants
+        count = len(changed) if limit is None else min(limit, len(changed))
+        taken = [variants.at(changed.popleft()) for _ in range(count)]
+        for variant in taken:
+            variant.flags &= ~CHANGED
             self._expire(variant, now)
-        return [variant.status(now) for variant in variants]
+        return [variant.status(now) for variant in taken]
 
     def changes(self) -> int:
         """How many statuses `take_statuses` would give."""
-        return len(self._changed)
+        return len(self._notes.changed)
 
     def take_records(self, stock: int | None = None) -> list[bytes]:
         """Redo records of everything since the last call, for the journal.
@@ -165,6 +176,7 @@ class Slot:
     def load(self, chunks: Iterator[bytes]) -> None:
         """Take over the state that gave these chunks. The slot must be new."""
         load_state(self._state, chunks)
+        self._log.named = len(self._state.variants)
         self._swept_at = len(self._state.index)
         self._touch_all()
 
@@ -173,15 +185,12 @@ class Slot:
         for variant in redo(self._state, record):
             if variant.queue is not None:
                 self._restored(variant)
+        self._log.named = len(self._state.variants)
         self._swept_at = len(self._state.index)
 
     def _apply(self, arrivals: Iterable[tuple[Event, int]], now: int) -> int:
         """See `apply_events`; how many were seen."""
-        self._settle()
-        change = self._changed.append
-        ignored, wish = self._is_ignored, self._apply_wish
-        notes = Notes(self._log, change, self._touched, self._due, ignored, wish)
-        seen, applied = apply_events(self._state, notes, arrivals, now)
+        seen, applied = apply_events(self._notes, arrivals, now)
         self.counts.stock_applied += applied
         return seen
 
@@ -204,34 +213,45 @@ class Slot:
 
     def _subscribe(self, event: SubscribeEvent, now: int) -> None:
         variant = self._state.variant(event.variant_id)
-        if expired(event.occurred_at, event.expires_at, variant, now):
+        time, priority = event.occurred_at, event.priority
+        expiry = expiry_of(time, event.expires_at, variant)
+        if expiry is not None and now >= expiry:
             self.counts.expired_on_arrival += 1
             return
-        keys = [fingerprint(event.variant_id, identifier) for identifier in event.identifiers]
-        known = list(map(self._state.index.find, keys))
-        told_in: set[int] = set()
-        waiting = None
-        if any(known):
-            markers = [one for records in known for one in self._markers(variant, records, now)]
-            if any(at >= event.occurred_at for at, _ in markers):
-                self.counts.refused_by_marker += 1
-                return
-            told_in = {tags.cycle_of(kind) for _, kind in markers if tags.is_told(kind)}
-            waiting = self._state.waiting_among(variant, known[0])
-            if waiting is not None and self._is_duplicate(variant, event, waiting, now):
-                self.counts.duplicates += 1
-                return
-        parked_in = self._parked_in(variant, told_in)
-        payload = entries.pack(event)
-        if waiting is not None:
-            self._state.leave(variant, *waiting)
-        self._state.join(variant, event.occurred_at, event.priority, payload, parked_in, keys)
-        self._log.joined(variant, event.occurred_at, event.priority, payload, parked_in, keys)
+        keys, payload = fingerprints(event.variant_id, event.identifiers), entries.pack(event)
+        parked_in: int | None = self._parked_in(variant, frozenset())
+        if parked_in or not self._state.join_stranger(variant, time, priority, payload, keys):
+            parked_in = self._join_known(variant, event, keys, payload, now)
+        if parked_in is None:
+            return
+        self._log.joined(variant, time, priority, payload, parked_in, keys)
         self.counts.joined += 1
-        self._change(variant)
+        self._notes.change(variant)
         if variant.opened_at is not None:
             self._touch(variant)
-        self._schedule_expiry(variant, expiry_of(event.occurred_at, event.expires_at, variant))
+        if expiry is not None and (variant.expiry is None or expiry < variant.expiry):
+            self._schedule_expiry(variant, expiry)
+
+    def _join_known(
+        self, variant: Variant, event: SubscribeEvent, keys: list[bytes], payload: bytes, now: int
+    ) -> int | None:
+        """Let somebody join of whom something is known: see `_parked_in`; None: they did not."""
+        known = list(map(self._state.index.find, keys))
+        markers = [one for records in known for one in self._markers(variant, records, now)]
+        if any(at >= event.occurred_at for at, _ in markers):
+            self.counts.refused_by_marker += 1
+            return None
+        waiting = self._state.waiting_among(variant, known[0])
+        if waiting is not None and self._is_duplicate(variant, event, waiting, now):
+            self.counts.duplicates += 1
+            return None
+        told_in = {tags.cycle_of(kind) for _, kind in markers if tags.is_told(kind)}
+        parked_in = self._parked_in(variant, told_in)
+        if waiting is not None:
+            self._state.leave(variant, *waiting)
+        time, priority = event.occurred_at, event.priority
+        self._state.join(variant, time, priority, payload, parked_in, keys)
+        return parked_in
 
     def _is_duplicate(
         self, variant: Variant, event: SubscribeEvent, waiting: Record, now: int
@@ -262,7 +282,7 @@ class Slot:
         """Whether a marker of that kind and age (milliseconds) is not forgotten."""
         return age <= (policy.remember if tags.is_told(kind) else policy.remember_sign_offs)
 
-    def _parked_in(self, variant: Variant, told_in: set[int]) -> int:
+    def _parked_in(self, variant: Variant, told_in: Collection[int]) -> int:
         """The cycle in which an entry that joins takes no part; 0: there is none."""
         return variant.cycle if variant.opened_at is not None and variant.cycle in told_in else 0
 
@@ -272,7 +292,7 @@ class Slot:
         self._log.signed_off(variant, event.occurred_at, event.identifiers)
         self.counts.signed_off += left
         if left:
-            self._change(variant)
+            self._notes.change(variant)
 
     def _consider(self, variant: Variant, now: int) -> None:
         """Start the variant's waves that are due; schedule the next."""
@@ -281,7 +301,7 @@ class Slot:
             self._start_wave(variant, now)
         if due is not None and (variant.due is None or due < variant.due):
             variant.due = due
-            heappush(self._due, (due, variant.variant_id))
+            heappush(self._notes.due, (due, variant.variant_id))
 
     def _start_wave(self, variant: Variant, now: int) -> None:
         sellable = variant.sellable(variant.policy)
@@ -304,7 +324,7 @@ class Slot:
         self.counts.told += self._state.start_wave(variant, header, until, limit)
         self.counts.waves += 1
         self._log.note(variant)
-        self._change(variant)
+        self._notes.change(variant)
 
     def _quota(self, _variant: Variant, allowed: int) -> int:
         """How many people the variant's next wave may take of those that it is allowed."""
@@ -323,13 +343,13 @@ class Slot:
         if gone:
             self._log.expired(variant, now, expired_before)
             self.counts.expired += gone
-            self._change(variant)
+            self._notes.change(variant)
         self._schedule_expiry(variant, variant.queue.next_expiry(expires_after))
 
     def _expire_due(self, now: int) -> None:
         while self._expiries and self._expiries[0][0] <= now:
             at, variant_id = heappop(self._expiries)
-            variant = self._state.variants[variant_id]
+            variant = self._state.variant(variant_id)
             if variant.expiry == at:
                 variant.expiry = None
                 self._expire(variant, now)
@@ -349,43 +369,31 @@ class Slot:
         if buckets > 0 or added < 0:
             self._swept_at = len(self._state.index)
 
-    def _change(self, variant: Variant) -> None:
-        if not variant.is_changed:
-            variant.is_changed = True
-            self._changed.append(variant)
-
     def _touch(self, variant: Variant) -> None:
-        self._touched[variant] = None
+        self._notes.touched[variant] = None
 
     def _touch_all(self) -> None:
-        for variant in self._state.variants.values():
+        for variant in self._state.variants:
             if variant.queue is not None:
                 self._restored(variant)
 
     def _settle(self) -> None:
-        if self._state.unsettled:
-            for variant in self._state.settle():
-                if variant.queue is not None:
-                    self._restored(variant)
+        """Take over stock from redo records, which may have opened or closed any cycle."""
+        if self._state.unsettled or self._state.is_moved:
+            self._state.settle()
+            self._state.is_moved = False
+            self._touch_all()
 
     def _restored(self, variant: Variant) -> None:
         """Look at it at once: until then, all that is known is that nobody expired before 0."""
         variant.expiry = 0
-        self._touched[variant] = None
-        self._change(variant)
+        self._notes.touched[variant] = None
+        self._notes.change(variant)
 
 
 def empty_slot() -> Slot:
     """A new slot with the default policy, for folding a journal: records need no policy."""
     return Slot(PolicyBook())
-
-
-def _slices(part: HandedOver) -> Iterator[WaveSlice]:
-    position = part.first_position
-    for times, payloads in part.people.blocks():
-        people = entries.unpack_all(payloads, len(times))
-        yield WaveSlice(part.header, position, part.priority, times, people)
-        position += len(times)
 
 
 def _variant_id(variant: Variant) -> str:

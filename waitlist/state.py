@@ -11,15 +11,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from schemas.events import WaveHeader
 from waitlist import entries, tags
 from waitlist.arrivals import Arrivals, day_of
 from waitlist.index import IdentifierIndex, Record, fingerprint
 from waitlist.line import Person
 from waitlist.policy import Policy
-from waitlist.queue import Queue
 from waitlist.told import TakenWave
 from waitlist.variant import HandedOver, Variant, Wave
+from waitlist.variants import Variants
 
 if TYPE_CHECKING:
     from waitlist.stock import StockFacts
@@ -37,7 +40,7 @@ class State:
     """Variants with their queues, the identifier index and the waves on their way out.
 
     Attributes:
-        variants: by id.
+        variants: all that are known.
         index: entries that joined, and markers, by identifier.
         standing: what became of those entries.
         arrivals: number of the last entry that joined.
@@ -48,10 +51,11 @@ class State:
         effects: what doing again would cost all that was done since the state was made or
             loaded: 1 for each who joined or left, and for some who were told.
         unsettled: stock that redo records gave and `settle` has not taken over yet, by id.
+        is_moved: whether redo records have changed stock since this was last looked at.
     """
 
     def __init__(self, policy_of: Callable[[str], Policy]) -> None:
-        self.variants: dict[str, Variant] = {}
+        self.variants = Variants(policy_of)
         self.index = IdentifierIndex()
         self.standing = Arrivals()
         self.arrivals = 0
@@ -61,29 +65,21 @@ class State:
         self.running: deque[Wave] = deque()
         self.effects = 0
         self.unsettled: dict[str, StockFacts] = {}
-        self._policy_of = policy_of
+        self.is_moved = False
 
     def variant(self, variant_id: str) -> Variant:
         """The variant, made when it is new."""
-        known = self.variants.get(variant_id)
-        if known is None:
-            known = Variant(variant_id, self._policy_of(variant_id))
-            self.variants[variant_id] = known
-        return known
+        return self.variants.get(variant_id)
 
-    def settle(self) -> list[Variant]:
-        """Take over the stock that redo records gave; returns the variants concerned.
+    def settle(self) -> None:
+        """Take over the stock that redo records gave.
 
         Of a variant's many stock records only the last counts, and no other effect looks
         at stock: so redoing them is a dictionary entry each.
         """
-        variants = []
         for variant_id, facts in self.unsettled.items():
-            variant = self.variant(variant_id)
-            variant.restore(facts)
-            variants.append(variant)
+            self.variant(variant_id).restore(facts)
         self.unsettled = {}
-        return variants
 
     def waiting_entry(self, variant: Variant, key: bytes) -> Record | None:
         """The record of the entry in the queue whose profile key has this fingerprint."""
@@ -127,18 +123,22 @@ class State:
             parked_in: see `Queue.put`.
             keys: the fingerprints of its identifiers, the profile key's first.
         """
-        if variant.queue is None:
-            variant.queue = Queue()
-        self.arrivals += 1
-        self.waiting += 1
-        variant.queue.put(priority, (time, self.arrivals, payload), parked_in)
-        self.standing.wait(self.arrivals)
-        self.effects += 1
-        primary, parked = True, parked_in > 0
-        for key in keys:
-            tag = tags.waiting(priority, self.arrivals, primary=primary, parked=parked)
-            self.index.add(key, time, tag)
-            primary = False
+        self.index.add_each(keys, time, tags.waiting_pair(priority, self.arrivals + 1, parked_in))
+        self._enter(variant, priority, time, payload, parked_in)
+
+    def join_stranger(
+        self, variant: Variant, time: int, priority: int, payload: bytes, keys: Sequence[bytes]
+    ) -> bool:
+        """Do as `join`, but only when nothing is known under any of the identifiers, as of most.
+
+        Returns:
+            Whether that was so.
+        """
+        pair = tags.waiting_pair(priority, self.arrivals + 1)
+        if not self.index.add_strangers(keys, time, pair):
+            return False
+        self._enter(variant, priority, time, payload, 0)
+        return True
 
     def leave(self, variant: Variant, time: int, tag: int) -> None:
         """The queued entry leaves untold."""
@@ -218,6 +218,7 @@ class State:
         told = len(wave)
         if told:
             variant.told += told
+            variant.waiting -= told
             self.waiting -= told
             self.run(variant, wave)
             self._remember(variant, wave, queue.parked_from if queue.parked else 0)
@@ -234,7 +235,7 @@ class State:
         The waves of different variants take turns, so they may stand in any order among all.
         """
         for variant_id in {wave.header.variant_id for wave in self.running}:
-            variant = self.variants[variant_id]
+            variant = self.variant(variant_id)
             variant.running = tuple(sorted(variant.running, key=_start))
 
     def told_in(self, variant: Variant, time: int, tag: int) -> WaveHeader | None:
@@ -257,7 +258,7 @@ class State:
         running = self.running
         while limit > 0 and running:
             wave = running[0]
-            variant = self.variants[wave.header.variant_id]
+            variant = self.variant(wave.header.variant_id)
             if variant.running[0] is wave:
                 part = self._hand_over_part(wave, min(limit, share or limit))
                 parts.append(part)
@@ -273,10 +274,12 @@ class State:
         """Drop some of the records and markers that are forgotten everywhere."""
         standing = self.standing
 
-        def forgotten(time: int, tag: int) -> bool:
-            if tags.is_waiting(tag):
-                return standing.is_forgotten(tags.arrival_of(tag), told_before)
-            return time < (told_before if tags.is_told(tag) else signed_off_before)
+        def forgotten(times: NDArray[np.uint64], kinds: NDArray[np.uint64]) -> NDArray[np.bool_]:
+            goes = standing.are_forgotten(tags.arrivals_of(kinds), told_before)
+            if tags.are_waiting(kinds).all():
+                return goes
+            earliest = np.where(tags.are_told(kinds), told_before, signed_off_before)
+            return np.where(tags.are_waiting(kinds), goes, times.astype(np.int64) < earliest)
 
         if self.index.sweep(buckets, forgotten):
             self.forgotten_before, self.sweeps_before = self.sweeps_before, day_of(told_before)
@@ -304,8 +307,19 @@ class State:
             self.standing.tell(numbers, at)
         return HandedOver(wave.header, first, priority, people)
 
+    def _enter(
+        self, variant: Variant, priority: int, time: int, payload: bytes, parked_in: int
+    ) -> None:
+        self.arrivals = number = self.arrivals + 1
+        self.waiting += 1
+        variant.waiting += 1
+        variant.open_queue().put(priority, (time, number, payload), parked_in)
+        self.standing.wait(number)
+        self.effects += 1
+
     def _forget(self, variant: Variant, priority: int, person: Person) -> None:
         self.waiting -= 1
+        variant.waiting -= 1
         self.effects += 1
         time, number, payload = person
         self.standing.leave(number)

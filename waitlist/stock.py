@@ -1,19 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stock of one variant and the cycles in which it is offered (docs/semantics.md section 2).
 
-Most variants only ever see totals without further fields. They are kept in a few
-integers; what is rarer (locations, removals, policy, product) lies in `Rarities`.
+Most variants only ever see totals without further fields. They are kept in a few integers, a row
+in `waitlist.figures`; what is rarer (locations, removals, policy, product) lies in `Rarities`.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import TYPE_CHECKING, overload
 
 from msgspec import convert
+from typing_extensions import override
 
-from schemas.events import Product, StockDetails, StockEvent
-from waitlist.policy import Policy
+from waitlist.figures import (
+    AT,
+    CYCLE,
+    CYCLE_ROW,
+    FLAGS,
+    KIND,
+    KNOWN_SINCE,
+    LAST_WAVE_AT,
+    OPENED_AT,
+    RARE,
+    ROW,
+    SEQUENCE,
+    TOTAL,
+    WAVES,
+    Figures,
+)
 
-__all__ = ["Applied", "Key", "Kind", "RareFacts", "Rarities", "Stock", "StockFacts"]
+if TYPE_CHECKING:
+    from schemas.events import Product, StockDetails, StockEvent
+    from waitlist.policy import Policy
+
+__all__ = ["Applied", "Cell", "Key", "Kind", "RareFacts", "Rarities", "Stock", "StockFacts"]
 
 Key = tuple[int, int]
 """(``occurred_at`` in epoch milliseconds, ``sequence``) of an event."""
@@ -55,7 +77,11 @@ RareFacts = tuple[
 
 @dataclass(slots=True)
 class Rarities:
-    """What a variant needs beyond a total: each value with the key of the event that set it."""
+    """What a variant needs beyond a total: each value with the key of the event that set it.
+
+    Attributes:
+        total: sum of the figures in force; of many locations it may need more than 64 bits.
+    """
 
     newest: Key
     removal: Key = NEVER
@@ -65,6 +91,7 @@ class Rarities:
     available: tuple[bool, Key] = (True, NEVER)
     published: tuple[bool, Key] = (True, NEVER)
     product: dict[str, tuple[str | int | float, Key]] = field(default_factory=dict)
+    total: int = 0
 
     @property
     def sells(self) -> bool:
@@ -79,8 +106,57 @@ class Rarities:
         )  # fmt: skip
 
 
+class Cell:
+    """An attribute that lies in the variant's row of `Figures.rows`.
+
+    Args:
+        place: in the row.
+    """
+
+    def __init__(self, place: int) -> None:
+        self._place = place
+
+    @overload
+    def __get__(self, stock: None, owner: type[Stock]) -> Cell: ...
+    @overload
+    def __get__(self, stock: Stock, owner: type[Stock]) -> int: ...
+    def __get__(self, stock: Stock | None, owner: type[Stock]) -> int | Cell:
+        """The number in the row."""
+        if stock is None:
+            return self
+        return stock.figures.rows[stock.number * ROW + self._place]
+
+    def __set__(self, stock: Stock, value: int) -> None:
+        """Put a number into the row."""
+        stock.figures.rows[stock.number * ROW + self._place] = value
+
+
+class CycleCell(Cell):
+    """The same in `Figures.cycles`."""
+
+    @overload
+    def __get__(self, stock: None, owner: type[Stock]) -> Cell: ...
+    @overload
+    def __get__(self, stock: Stock, owner: type[Stock]) -> int: ...
+    @override
+    def __get__(self, stock: Stock | None, owner: type[Stock]) -> int | Cell:
+        """The number in the row."""
+        if stock is None:
+            return self
+        return stock.figures.cycles[stock.number * CYCLE_ROW + self._place]
+
+    @override
+    def __set__(self, stock: Stock, value: int) -> None:
+        """Put a number into the row."""
+        stock.figures.cycles[stock.number * CYCLE_ROW + self._place] = value
+
+
 class Stock:
     """Figures, attributes and cycle of one variant.
+
+    Args:
+        number: of the variant.
+        figures: where its rows are.
 
     Attributes:
         kind: of the figures in force.
@@ -95,22 +171,41 @@ class Stock:
         rare: see `Rarities`; None while only plain totals have come.
     """
 
-    __slots__ = (
-        "at", "cycle", "kind", "known_since", "last_wave_at",
-        "opened_at", "rare", "sequence", "total", "waves",
-    )  # fmt: skip
+    __slots__ = ("figures", "number", "rare")
 
-    def __init__(self) -> None:
-        self.kind: int = 0
-        self.total = 0
-        self.at = -1
-        self.sequence = 0
-        self.cycle = 0
-        self.opened_at: int | None = None
-        self.known_since = 0
-        self.waves = 0
-        self.last_wave_at = -1
+    kind = Cell(KIND)
+    at = Cell(AT)
+    sequence = Cell(SEQUENCE)
+    flags = Cell(FLAGS)
+    cycle = CycleCell(CYCLE)
+    known_since = CycleCell(KNOWN_SINCE)
+    waves = CycleCell(WAVES)
+    last_wave_at = CycleCell(LAST_WAVE_AT)
+
+    def __init__(self, number: int, figures: Figures) -> None:
+        self.number = number
+        self.figures = figures
         self.rare: Rarities | None = None
+
+    @property
+    def total(self) -> int:
+        """Sum of the figures in force."""
+        if self.rare is not None:
+            return self.rare.total
+        return self.figures.rows[self.number * ROW + TOTAL]
+
+    @total.setter
+    def total(self, value: int) -> None:
+        if self.rare is not None:
+            self.rare.total = value
+        else:
+            self.figures.rows[self.number * ROW + TOTAL] = value
+
+    @property
+    def opened_at(self) -> int | None:
+        """When the open cycle opened."""
+        at = self.figures.rows[self.number * ROW + OPENED_AT]
+        return None if at < 0 else at
 
     def apply(self, event: StockEvent, policy: Policy, now: int) -> Applied:
         """Apply one event and open, close or replace the cycle accordingly."""
@@ -130,7 +225,7 @@ class Stock:
         self.sequence = event.sequence
         offered = event.quantity - policy.safety_stock >= policy.min_quantity
         if offered is (self.opened_at is None):
-            self.turn(offered=offered, at=at, now=now)
+            self._turn(offered=offered, at=at, now=now)
         return Applied.APPLIED
 
     def sellable(self, policy: Policy) -> int:
@@ -159,36 +254,43 @@ class Stock:
 
     def restore(self, facts: StockFacts) -> None:
         """Take over what `facts` gave, as it comes back from MessagePack."""
-        (
-            self.kind, self.total, self.at, self.sequence, self.cycle, self.opened_at,
-            self.known_since, self.waves, self.last_wave_at, rare,
-        ) = facts  # fmt: skip
-        self.rare = None if rare is None else Rarities(*convert(rare, RareFacts))
+        kind, total, at, sequence, cycle, opened_at, known_since, waves, last_wave_at, rare = facts
+        if rare is not None:
+            self._become(Rarities(*convert(rare, RareFacts)))
+        self.kind, self.total, self.at, self.sequence = kind, total, at, sequence
+        self.figures.rows[self.number * ROW + OPENED_AT] = -1 if opened_at is None else opened_at
+        self.cycle, self.known_since = cycle, known_since
+        self.waves, self.last_wave_at = waves, last_wave_at
+
+    def _become(self, rare: Rarities) -> None:
+        self.rare = rare
+        self.flags |= RARE
+        self.figures.rows[self.number * ROW + TOTAL] = 0  # it lies in `rare` from now on
 
     def _apply_rare(self, event: StockEvent, policy: Policy, now: int) -> Applied:
-        rare = self.rare or Rarities((self.at, self.sequence))
+        rare = self.rare or Rarities((self.at, self.sequence), total=self.total)
         key = (event.occurred_at, event.sequence)
         removes_all = event.quantity is None and event.location_id is None
         if not removes_all and self._other_kind(event):
             return Applied.MIXED
-        if removes_all:
-            if key < rare.removal:
-                return Applied.STALE
-            self._remove_all(rare, key)
-        elif self._is_stale(rare, event, key):
+        if removes_all and key < rare.removal:
+            return Applied.STALE
+        if not removes_all and self._is_stale(rare, event, key):
             return self._stale(event, policy, now)
+        self._become(rare)
+        if removes_all:
+            self._remove_all(rare, key)
         elif event.location_id is not None:
             self._set_location(rare, event.location_id, event.quantity, key)
         elif event.quantity is not None:
             self.kind = Kind.TOTAL
             self.total, self.at, self.sequence = event.quantity, *key
-        self.rare = rare
         rare.newest = max(rare.newest, key)
         if event.details is not None:
             _set_details(rare, event.details, key)
         offered = self.offered(policy)
         if offered is (self.opened_at is None):
-            self.turn(offered=offered, at=event.occurred_at, now=now)
+            self._turn(offered=offered, at=event.occurred_at, now=now)
         return Applied.APPLIED
 
     def _other_kind(self, event: StockEvent) -> bool:
@@ -228,15 +330,9 @@ class Stock:
             self.total += quantity
         self.kind = Kind.LOCATIONS if rare.locations else Kind.NONE
 
-    def turn(self, *, offered: bool, at: int, now: int) -> None:
+    def _turn(self, *, offered: bool, at: int, now: int) -> None:
         """Open or close the cycle, by an event that occurred ``at`` and is known ``now``."""
-        if not offered:
-            self.opened_at = None
-            return
-        self.cycle += 1
-        self.opened_at = at
-        self.known_since = now
-        self.waves = 0
+        self.figures.turn(self.number, at if offered else -1, now)
 
     def _stale(self, event: StockEvent, policy: Policy, now: int) -> Applied:
         """A stale figure may show that the stock was gone since the open cycle's opening."""
@@ -249,7 +345,7 @@ class Stock:
         if total - policy.safety_stock >= policy.min_quantity:
             return Applied.STALE
         newest_at = self.rare.newest[0] if self.rare is not None else self.at
-        self.turn(offered=True, at=newest_at, now=now)
+        self._turn(offered=True, at=newest_at, now=now)
         return Applied.LATE_DIP
 
 

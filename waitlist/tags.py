@@ -14,9 +14,19 @@ TOLD         ``triggered_at``    number of the cycle in which the person was tol
 A WAITING record stays when its person is told: it then means that (`waitlist.told`).
 """
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 __all__ = [
     "SIGNED_OFF",
+    "are_told",
+    "are_waiting",
     "arrival_of",
+    "arrivals_of",
     "cycle_of",
     "is_parked",
     "is_primary",
@@ -25,6 +35,7 @@ __all__ = [
     "priority_of",
     "told",
     "waiting",
+    "waiting_pair",
 ]
 
 _KIND = 62
@@ -77,6 +88,36 @@ def priority_of(tag: int) -> int:
 def arrival_of(tag: int) -> int:
     """A waiting entry's arrival number."""
     return tag & _ARRIVAL
+
+
+def waiting_pair(priority: int, arrival: int, parked_in: int = 0) -> tuple[int, int]:
+    """The tags of a waiting entry: under its profile key, and under its other identifiers.
+
+    Args:
+        priority: 0 to 9.
+        arrival: its number.
+        parked_in: the cycle in which it joined parked; 0: it did not.
+    """
+    others = priority << _PRIORITY | arrival
+    if parked_in:
+        others |= _PARKED
+    return _PRIMARY | others, others
+
+
+def arrivals_of(tags: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
+    """`arrival_of` each tag; of one that is not `is_waiting`, anything."""
+    return tags & np.uint64(_ARRIVAL)
+
+
+def are_waiting(tags: "NDArray[np.uint64]") -> "NDArray[np.bool_]":
+    """`is_waiting` of each tag."""
+    return tags < SIGNED_OFF
+
+
+def are_told(tags: "NDArray[np.uint64]") -> "NDArray[np.bool_]":
+    """`is_told` of each tag."""
+    are: NDArray[np.bool_] = tags >> np.uint64(_KIND) == 2  # noqa: PLR2004 - as in `told`
+    return are
 
 
 def cycle_of(tag: int) -> int:

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that is known of one variant, and a wave on its way out."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from schemas.events import WaitlistStatus, WaveHeader
+from schemas.events import WaitlistStatus, WaveHeader, WaveSlice
+from waitlist.entries import unpack_all
+from waitlist.figures import OPENED_AT, QUEUED, ROW, WAITING, Figures
 from waitlist.line import Line
 from waitlist.policy import Policy
-from waitlist.stock import Stock
+from waitlist.queue import Queue
+from waitlist.stock import Cell, Stock
 
 if TYPE_CHECKING:
-    from waitlist.queue import Queue
     from waitlist.told import TakenWave
 
 __all__ = ["HandedOver", "Variant", "Wave", "expired", "expiry_of"]
@@ -31,6 +34,14 @@ class HandedOver(Struct, frozen=True, gc=False):
     first_position: int
     priority: int
     people: Line
+
+    def slices(self) -> Iterator[WaveSlice]:
+        """The people, unpacked, in pieces."""
+        position = self.first_position
+        for times, payloads in self.people.blocks():
+            people = unpack_all(payloads, len(times))
+            yield WaveSlice(self.header, position, self.priority, times, people)
+            position += len(times)
 
 
 class Wave:
@@ -59,9 +70,11 @@ class Wave:
     def take(self, limit: int) -> tuple[int, Line]:
         """Take at most ``limit`` people of one priority: (priority, people)."""
         priority, line = self.lines[0]
-        people = line.take(_EVER, limit)
-        if not line:
+        if len(line) <= limit:
+            people = line
             del self.lines[0]
+        else:
+            people = line.take(_EVER, limit)
         self.position += len(people)
         return priority, people
 
@@ -75,10 +88,7 @@ class Variant(Stock):
     Attributes:
         variant_id: its id.
         policy: the settings in force for it.
-        least: the smallest total with which it is offered.
         queue: who waits; None until somebody has.
-        is_logged: whether its stock is to be written down, see `RedoLog.note`.
-        is_changed: whether its status is to be written, see `Slot.take_statuses`.
         running: waves still to be handed over.
         taken: what its waves took, as far as it is not forgotten, in the order of their starts.
         told: people told so far, in all cycles.
@@ -86,28 +96,32 @@ class Variant(Stock):
         expiry: when the slot looks for expired entries next; None: not scheduled.
     """
 
-    __slots__ = (
-        "due", "expiry", "is_changed", "is_logged", "least", "policy",
-        "queue", "running", "taken", "told", "variant_id",
-    )  # fmt: skip
+    __slots__ = ("due", "expiry", "policy", "queue", "running", "taken", "told", "variant_id")
 
-    def __init__(self, variant_id: str, policy: Policy) -> None:
-        super().__init__()
+    waiting = Cell(WAITING)
+    """How many entries are in the queue."""
+
+    def __init__(self, number: int, variant_id: str, policy: Policy, figures: Figures) -> None:
+        super().__init__(number, figures)
         self.variant_id = variant_id
         self.policy = policy
-        self.least = policy.safety_stock + policy.min_quantity
         self.queue: Queue | None = None
-        self.is_logged = False
-        self.is_changed = False
         self.running: tuple[Wave, ...] = ()
         self.taken: tuple[TakenWave, ...] = ()
         self.told = 0
         self.due: int | None = None
         self.expiry: int | None = None
 
-    def is_blank(self) -> bool:
-        """Whether nothing is known of it yet: no stock has come, nobody has waited or been told."""
-        return self.at < 0 and self.rare is None and self.queue is None and not self.cycle
+    def is_plain(self) -> bool:
+        """Whether its rows say everything: nobody has waited or been told."""
+        return self.rare is None and self.queue is None and not self.told and not self.taken
+
+    def open_queue(self) -> Queue:
+        """The queue, made when it is wanted for the first time."""
+        if self.queue is None:
+            self.queue = Queue()
+            self.flags |= QUEUED
+        return self.queue
 
     def eligible_until(self) -> int:
         """The latest ``occurred_at`` with which an entry takes part in the open cycle."""
@@ -115,10 +129,14 @@ class Variant(Stock):
 
     def next_wave(self) -> int | None:
         """When the next wave may start; None while nobody could be told."""
-        policy = self.policy
-        if self.opened_at is None or not self.queue or not self.offered(policy):
+        # Of its row, because this is asked several times for each wave, and for each status.
+        rows, row, policy = self.figures.rows, self.number * ROW, self.policy
+        opened_at = rows[row + OPENED_AT]
+        if opened_at < 0 or self.queue is None or not rows[row + WAITING]:
             return None
-        if not self.queue.has_eligible(self.cycle, self.opened_at + policy.late_grace):
+        if not self.offered(policy):
+            return None
+        if not self.queue.has_eligible(self.cycle, opened_at + policy.late_grace):
             return None
         due = self.known_since + policy.dwell
         if policy.per_unit is not None and self.last_wave_at >= 0:
@@ -127,17 +145,19 @@ class Variant(Stock):
 
     def status(self, now: int) -> WaitlistStatus:
         """Where its waitlist stands, once expired entries have left."""
+        row = self.number * ROW
+        _, _, _, opened_at, _, waiting, _, kind = self.figures.rows[row : row + ROW]
         return WaitlistStatus(
-            variant_id=self.variant_id,
-            quantity=self.total if self.kind else None,
-            offered=self.offered(self.policy),
-            cycle=self.cycle,
-            cycle_opened_at=self.opened_at,
-            waiting=len(self.queue or ()),
-            told=self.told,
-            next_wave_at=self.next_wave(),
-            updated_at=now,
-            product=self.product(),
+            self.variant_id,
+            self.total if kind else None,
+            self.offered(self.policy),
+            self.cycle,
+            None if opened_at < 0 else opened_at,
+            waiting,
+            self.told,
+            self.next_wave(),
+            now,
+            self.product() if self.rare is not None else {},
         )
 
 

@@ -3,17 +3,18 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 import msgspec
+import numpy as np
 
 from restock.replay import Replay
 from restock.replay_lines import Line, Topic
 from schemas.decode import decode_inventory, decode_subscription
 from schemas.encode import encode_slice
 from schemas.errors import InvalidRecord, RestockError
-from schemas.events import Event, WaitlistStatus
+from schemas.events import Event, StockBlock, StockEvent, WaitlistStatus
 from tests.naive.model import Model, Variant
 from tests.naive.records import BadRecordError, read_record
 from tests.naive.replay import replay
@@ -25,9 +26,11 @@ from waitlist.slot import Slot
 __all__ = [
     "DisagreementError",
     "Rebuild",
+    "as_block",
     "differ_in_replay",
     "differ_side_by_side",
     "expected_status",
+    "in_blocks",
     "product_record",
     "shrink",
     "take_all",
@@ -107,6 +110,31 @@ def product_record(topic: str, value: object, arrival: int) -> Event:
     return decode(json.dumps(value).encode(), arrival)
 
 
+def in_blocks(events: Iterable[Event], chance: random.Random) -> Iterator[Event | StockBlock]:
+    """The same, with many of the plain figures that follow one another in blocks."""
+    for is_plain, group in groupby(events, _is_plain):
+        run = list(group)
+        while run:
+            count = chance.randint(1, len(run))
+            some, run = run[:count], run[count:]
+            if is_plain and chance.randrange(4):
+                yield as_block(some)
+            else:
+                yield from some
+
+
+def as_block(events: Sequence[Event]) -> StockBlock:
+    """Plain figures as a block."""
+    figures = [event for event in events if isinstance(event, StockEvent)]
+    sequences = np.array([one.sequence for one in figures], np.int64)
+    return StockBlock(
+        [one.variant_id for one in figures],
+        np.array([one.quantity for one in figures], np.int64),
+        np.array([one.occurred_at for one in figures], np.int64),
+        sequences if sequences.any() else None,
+    )
+
+
 def expected_status(variant: Variant, now: int, told: int) -> WaitlistStatus:
     """The status of a variant, from the model."""
     return WaitlistStatus(
@@ -165,6 +193,15 @@ def _smaller(trace: Trace) -> Iterator[Trace]:
             yield Trace(trace.seed, trace.policy, lines, trace.until)
 
 
+def _is_plain(event: Event) -> bool:
+    return (
+        isinstance(event, StockEvent)
+        and event.quantity is not None
+        and event.location_id is None
+        and event.details is None
+    )
+
+
 class _Pair:
     """Slot and model side by side."""
 
@@ -184,7 +221,8 @@ class _Pair:
 
     def _step(self, now: int, records: list[_Record]) -> None:
         for events in _in_pieces(records, self.chance):
-            self.slot.apply((product_record(*record) for record in events), now)
+            decoded = [product_record(*record) for record in events]
+            self.slot.apply(in_blocks(decoded, self.chance), now)
             self.slot = self.rebuild(self.slot)
         for topic, value, arrival in records:
             self.model.apply(read_record(topic, value, arrival), now)

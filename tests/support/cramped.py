@@ -9,7 +9,9 @@ __all__ = ["cramped"]
 
 _SIZES = (
     ("waitlist.line", "_FULL", 2),
+    ("waitlist.line", "_FEW", 2),
     ("waitlist.index", "_PER_BUCKET", 2),
+    ("waitlist.index", "_MANY_SPLITS", 1),
     ("waitlist.index", "_BUCKETS_A_CHUNK", 2),
     ("waitlist.arrivals", "_SHIFT", 1),
     ("waitlist.arrivals", "_CHUNK", 2),
@@ -18,7 +20,9 @@ _SIZES = (
     ("waitlist.arrivals", "_DAY", 60_000),
     ("waitlist.arrivals", "_FIRST_DAY", 1_794_000_000_000 // 60_000),
     ("waitlist.state", "_BUCKETS_A_CHUNK", 1),
-    ("waitlist.redo", "_VARIANTS_AN_OPERATION", 2),
+    ("waitlist.blocks", "_WORTH_IT", 1),
+    ("waitlist.redo_stock", "_NAMES_AN_OPERATION", 2),
+    ("waitlist.image", "_ROWS_A_CHUNK", 3),
     ("waitlist.slot", "_ADDITIONS_A_BUCKET", 1),
     ("waitlist.image", "_PEOPLE_A_CHUNK", 2),
     ("waitlist.image", "_VARIANTS_A_CHUNK", 2),

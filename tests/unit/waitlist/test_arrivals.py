@@ -3,6 +3,8 @@
 
 from itertools import chain
 
+import numpy as np
+
 from tests.support.cramped import cramped
 from waitlist.arrivals import Arrivals, day_of
 
@@ -17,9 +19,13 @@ def _joined(count: int) -> Arrivals:
     return arrivals
 
 
+def _is_forgotten(arrivals: Arrivals, number: int, told_before: int) -> bool:
+    return bool(arrivals.are_forgotten(np.array([number], np.uint64), told_before)[0])
+
+
 def test_who_waits_is_never_forgotten() -> None:
     """However long ago they joined."""
-    assert not _joined(1).is_forgotten(1, NOW + 1000 * DAY)
+    assert not _is_forgotten(_joined(1), 1, NOW + 1000 * DAY)
 
 
 def test_who_was_told_is_forgotten_a_day_late_at_most() -> None:
@@ -27,7 +33,7 @@ def test_who_was_told_is_forgotten_a_day_late_at_most() -> None:
     arrivals = _joined(1)
     arrivals.tell([1], NOW)
     assert [False, False, True] == [
-        arrivals.is_forgotten(1, before) for before in (NOW, NOW + 1, NOW + DAY)
+        _is_forgotten(arrivals, 1, before) for before in (NOW, NOW + 1, NOW + DAY)
     ]
 
 
@@ -35,8 +41,26 @@ def test_who_left_and_who_never_joined_are_forgotten() -> None:
     """Nothing is needed of them."""
     arrivals = _joined(1)
     arrivals.leave(1)
-    assert arrivals.is_forgotten(1, NOW)
-    assert arrivals.is_forgotten(10_000_000, NOW)
+    assert _is_forgotten(arrivals, 1, NOW)
+    assert _is_forgotten(arrivals, 10_000_000, NOW)
+
+
+def test_many_are_asked_about_at_once() -> None:
+    """Those who wait, were told lately or long ago, left, or never joined, in any order."""
+    arrivals = _joined(3_000)
+    arrivals.tell(range(500, 1_500), NOW)
+    arrivals.tell(range(1_500, 2_500), NOW + DAY)
+    arrivals.leave(7)
+    waiting = {*range(1, 500), *range(2_500, 3_001)} - {7}
+    told_later = {*range(1_500, 2_500)}
+    numbers = [*range(3_000, 0, -1), 10_000_000, 7]
+    for before, kept in (
+        (NOW, {*range(1, 3_001)} - {7}),
+        (NOW + DAY, waiting | told_later),
+        (NOW + 2 * DAY, waiting),
+    ):
+        found = arrivals.are_forgotten(np.array(numbers, np.uint64), before)
+        assert [number not in kept for number in numbers] == found.tolist()
 
 
 def test_a_sweep_keeps_chunks_with_somebody_to_remember() -> None:

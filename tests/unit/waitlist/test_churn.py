@@ -74,7 +74,7 @@ def test_calendar_of_expiries_forgets_who_has_left() -> None:
     for person in range(1, 5000):
         slot.apply([_sign_up("v", person, NOW + person, NOW + _FAR + person)], NOW + person)
         slot.apply([UnsubscribeEvent("v", NOW + person, (f"id:p{person}",))], NOW + person)
-    found = slot._state.variants["v"].queue
+    found = slot._state.variant("v").queue
 
     assert found is not None
     assert 1 == len(found)

@@ -54,11 +54,11 @@ def test_the_version_that_is_written_needs_no_step() -> None:
     assert _SHOE == upgrade_chunk(VERSION, 0, _SHOE, migrations={})
 
 
-@pytest.mark.parametrize("version", [_LATER, 0, -1, None, "1", True, 1.0, 4])
+@pytest.mark.parametrize("version", [_LATER, 0, -1, None, "1", True, 1.0, 40])
 def test_a_version_without_a_way_up_is_refused(version: object) -> None:
     """Later, older than any step, behind a gap, or no version at all: both are named."""
-    steps = {5: _noted(5), 3: _noted(3)} if version == 4 else MIGRATIONS
-    target = 6 if version == 4 else VERSION
+    steps = {50: _noted(5), 30: _noted(3)} if version == 40 else MIGRATIONS
+    target = 60 if version == 40 else VERSION
     with pytest.raises(StateError, match=rf"format {version}, this version of restock reads .*to"):
         upgrade_record(version, [_SHOE], migrations=steps, target=target)
     with pytest.raises(StateError, match=rf"format {version}, .* {target}: use the release"):
