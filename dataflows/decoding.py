@@ -1,31 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """From raw records to the events of each slot, and dead letters for the rest."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, repeat
-from operator import attrgetter, call, mod
-from typing import Any, Final, NamedTuple, TypeVar
-from zlib import crc32
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from connectors.kafka.records import Outgoing, RawBatch
+from dataflows.dealing import Columns, Input, deal, slot_of, slots_of
 from dataflows.items import SlotBatch, slot_key
-from schemas.batches import Refuse, decode_inventory_batch, decode_subscription_batch
+from schemas.batches import (
+    Refuse,
+    decode_inventory_batch,
+    decode_inventory_columns,
+    decode_subscription_batch,
+)
+from schemas.columns import are_plain, sample_of
 from schemas.errors import DeadLetterReason, InvalidRecord
-from schemas.events import Event
 
 __all__ = ["Decoder", "DecodingCounts", "slot_of", "slots_of"]
 
 _SINK_KEY: Final = "records"
 _PIECE: Final = 256
+_COLUMN: Final = 2048
+_COLUMNS_AT_LEAST: Final = 128
+_OFTEN: Final = 4
 
 _Items = list[tuple[str, SlotBatch | Outgoing]]
-_Decode = Callable[[Sequence[Any], Sequence[int], Refuse], Sequence[Event]]
-_Thing = TypeVar("_Thing")
+_Decode = Callable[[Sequence[Any], Sequence[int], Refuse], Sequence[Input]]
 
 DeadLetterWriter = Callable[[Message, InvalidRecord], Outgoing]
 
@@ -45,16 +50,6 @@ class DecodingCounts:
     events: int = 0
     tombstones: int = 0
     dead_lettered: int = 0
-
-
-def slot_of(variant_id: str, slots: int) -> int:
-    """The slot that keeps a variant. Part of the durable format: never change it."""
-    return crc32(variant_id.encode()) % slots
-
-
-def slots_of(events: Iterable[Event], slots: int) -> list[int]:
-    """`slot_of` of the variant of each of many events, at half the cost."""
-    return list(map(mod, map(crc32, map(str.encode, map(_variant_id, events))), repeat(slots)))
 
 
 class Decoder:
@@ -95,58 +90,91 @@ class Decoder:
         self._tick = tick
         self._clock = clock
         self._with_arrivals = with_arrivals
+        self._many = _COLUMNS_AT_LEAST * slots
 
     def __call__(self, batch: RawBatch) -> Iterable[tuple[str, SlotBatch | Outgoing]]:
         """The items for the keyed step, and for the sink."""
         items: _Items = []
-        events: list[list[Event]] = [[] for _ in range(self._slots)]
-        arrivals: list[list[int]] = [[] for _ in range(self._slots)]
         self.counts.records += len(batch.messages)
-        # A piece and what is made of it stay in the processor's cache.
-        for first in range(0, len(batch.messages), _PIECE):
-            decoded = self._decode(batch.messages[first : first + _PIECE], items)
-            slots = slots_of(decoded.events, self._slots)
-            _distribute(decoded.events, slots, events)
-            _distribute(decoded.arrivals, slots, arrivals)
-            self.counts.events += len(slots)
+        arrivals: list[list[int]] = [[] for _ in range(self._slots)]
+        if len(batch.messages) >= self._many and self._suits_columns(batch.messages):
+            inputs = self._dealt_by_column(batch.messages, items)
+        else:
+            inputs = self._dealt_one_by_one(batch.messages, arrivals, items)
         if batch.opens_epoch:
             items.append((_SINK_KEY, self._tick))
         items += [
             (slot_key(slot), SlotBatch(slot, own, batch.opens_epoch, arrivals[slot]))
-            for slot, own in enumerate(events)
+            for slot, own in enumerate(inputs)
             if own or batch.opens_epoch
         ]
         return items
 
-    def _decode(self, messages: Sequence[Message], items: _Items) -> "_Decoded":
-        """Decode some messages; dead letters become items."""
+    def _suits_columns(self, messages: Sequence[Message]) -> bool:
+        """Whether there are enough plain figures among many records."""
+        if self._with_arrivals:
+            return False
+        sample = sample_of(messages)
+        stock = decode_inventory_columns
+        values = [message.value() for message in sample]
+        figures = [
+            value
+            for value, message in zip(values, sample, strict=True)
+            if value is not None and self._way(value, message.topic(), stock) is stock
+        ]
+        return len(figures) * _OFTEN > len(sample) and are_plain(figures)
+
+    def _dealt_one_by_one(
+        self, messages: Sequence[Message], arrivals: list[list[int]], items: _Items
+    ) -> list[list[Input]]:
+        parts: list[list[Input]] = [[] for _ in range(self._slots)]
+        # A piece and what is made of it stay in the processor's cache.
+        for first in range(0, len(messages), _PIECE):
+            piece = messages[first : first + _PIECE]
+            decoded = self._decode(piece, decode_inventory_batch, items)
+            slots = slots_of(decoded.inputs, self._slots)  # type: ignore[arg-type]  # no blocks
+            deal(decoded.inputs, slots, parts)
+            deal(decoded.arrivals, slots, arrivals)
+            self.counts.events += len(slots)
+        return parts
+
+    def _dealt_by_column(self, messages: Sequence[Message], items: _Items) -> list[list[Input]]:
+        columns = Columns(self._slots)
+        for first in range(0, len(messages), _COLUMN):
+            piece = messages[first : first + _COLUMN]
+            columns.take(self._decode(piece, decode_inventory_columns, items).inputs)
+        self.counts.events += len(columns)
+        return columns.dealt()
+
+    def _decode(self, messages: Sequence[Message], stock: _Decode, items: _Items) -> "_Decoded":
+        """Decode some messages, stock in one way or another; dead letters become items."""
         # Asked of the class, a method needs no look-up for each message.
         kind = type(messages[0])
-        values = list(map(kind.value, messages))
+        values = [message.value() for message in messages]
         topics = list(map(kind.topic, messages))
         arrivals = self._arrivals(list(map(kind.timestamp, messages)))
         decoded = _Decoded([], [])
-        for decode, run in self._runs(values, topics):
+        for decode, run in self._runs(values, topics, stock):
             refused: list[int] = []
             refuse = partial(self._refuse, messages[run], refused, items)
-            events = decode(values[run], arrivals[run], refuse)
-            decoded.events.extend(events)
-            if events and self._with_arrivals:
+            inputs = decode(values[run], arrivals[run], refuse)
+            decoded.inputs.extend(inputs)
+            if inputs and self._with_arrivals:
                 own = enumerate(arrivals[run])
                 decoded.arrivals.extend(arrival for place, arrival in own if place not in refused)
         return decoded
 
     def _runs(
-        self, values: Sequence[bytes | None], topics: Sequence[str | None]
+        self, values: Sequence[bytes | None], topics: Sequence[str | None], stock: _Decode
     ) -> Iterator[tuple[_Decode, slice]]:
         """Consecutive records that are decoded in the same way, nearly always all of them."""
-        stock = topics.count(self._inventory)
-        if stock in {0, len(topics)} and self._are_fit(values):
-            yield decode_inventory_batch if stock else decode_subscription_batch, slice(len(values))
+        figures = topics.count(self._inventory)
+        if figures in {0, len(topics)} and self._are_fit(values):
+            yield stock if figures else decode_subscription_batch, slice(len(values))
             return
         begin = 0
-        for decode, records in groupby(map(self._way, values, topics)):
-            end = begin + sum(1 for _ in records)
+        for decode, records in groupby(map(self._way, values, topics, repeat(stock))):
+            end = begin + len([*records])
             yield decode, slice(begin, end)
             begin = end
 
@@ -156,20 +184,20 @@ class Decoder:
         except TypeError:  # of a tombstone
             return False
 
-    def _way(self, value: bytes | None, topic: str | None) -> _Decode:
+    def _way(self, value: bytes | None, topic: str | None, stock: _Decode) -> _Decode:
         if value is None:
             return self._pass_over
         if len(value) > self._max_record_bytes:
             return self._refuse_large
-        return decode_inventory_batch if topic == self._inventory else decode_subscription_batch
+        return stock if topic == self._inventory else decode_subscription_batch
 
-    def _pass_over(self, values: Sequence[bytes], _: Sequence[int], __: Refuse) -> list[Event]:
+    def _pass_over(self, values: Sequence[bytes], _: Sequence[int], __: Refuse) -> list[Input]:
         self.counts.tombstones += len(values)
         return []
 
     def _refuse_large(
         self, values: Sequence[bytes], _: Sequence[int], refuse: Refuse
-    ) -> list[Event]:
+    ) -> list[Input]:
         for place, value in enumerate(values):
             problem = f"{len(value)} bytes; at most {self._max_record_bytes} are read"
             refuse(place, InvalidRecord(DeadLetterReason.TOO_LARGE, "", problem))
@@ -198,18 +226,7 @@ class Decoder:
 
 
 class _Decoded(NamedTuple):
-    """Events, and their arrivals if these are wanted."""
+    """What has been decoded, and its arrivals if these are wanted."""
 
-    events: list[Event]
+    inputs: list[Input]
     arrivals: list[int]
-
-
-def _distribute(
-    things: Iterable[_Thing], slots: Iterable[int], parts: Sequence[list[_Thing]]
-) -> None:
-    appends = [part.append for part in parts]
-    # Nothing but calls in C; the deque only drives them.
-    deque(map(call, map(appends.__getitem__, slots), things), maxlen=0)
-
-
-_variant_id: Final = attrgetter("variant_id")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from schemas.events import Event
+from schemas.events import Event, StockBlock
 
 __all__ = ["SlotBatch", "slot_key"]
 
@@ -15,14 +15,15 @@ class SlotBatch(Struct, frozen=True, gc=False):
 
     Attributes:
         slot: number of the slot; Bytewax does not tell a step its key.
-        events: may be empty when the batch opens an epoch.
+        events: may be empty when the batch opens an epoch. Many plain figures in a row are one
+            block.
         opens_epoch: the first batch of an epoch: all that was snapshotted before is durable.
         arrivals: when each of the events arrived, in epoch milliseconds; only for a slot that
-            reads its history again.
+            reads its history again, whose events come without blocks.
     """
 
     slot: int
-    events: list[Event]
+    events: Sequence[Event | StockBlock]
     opens_epoch: bool
     arrivals: Sequence[int] = ()
 

@@ -104,10 +104,7 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
             if not self._knows_aftermath(slot):
                 return [], self.RETAIN  # they hold no events yet
             now = self._advance_clock()
-            events = 0
-            for batch in values:
-                self._slot.apply(batch.events, now)
-                events += len(batch.events)
+            events = sum(self._slot.apply(batch.events, now) for batch in values)
             out = self._take_turn(now)
             # Changed stock is written behind: at once in a trickle, in a flood once for many
             # changes of a variant, and never so much that the end of the epoch would stall.

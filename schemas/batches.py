@@ -6,14 +6,19 @@ value is read by a call of its own, so that no value can lean on its neighbours,
 these calls is C, and so it is with what follows: fields are taken as columns, and a column is
 checked or converted at once. Where one of these fails, the records are halved until it is clear
 which of them are to be decided one by one.
+
+Plain figures can be left in their columns, as most of them are to be applied: nothing is then made
+of each of them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from schemas.columns import Sorted, join, sort_out
 from schemas.decode import (
     contract_inventory,
     contract_subscription,
@@ -23,20 +28,26 @@ from schemas.decode import (
     read_subscription_beside_unknown,
 )
 from schemas.errors import InvalidRecord
-from schemas.events import StockEvent, SubscribeEvent, UnsubscribeEvent
-from schemas.settling import check_identifiers, details_of, settle_times, settled_subscription
+from schemas.events import StockBlock, StockEvent, SubscribeEvent, UnsubscribeEvent
+from schemas.settling import check_controls, details_of, settle_times, settled_subscription
 from schemas.timestamps import parse_timestamps
 from schemas.wire import PlainInventory, TotalInventory, WireInventory, WireSubscription
 
-__all__ = ["Refuse", "decode_inventory_batch", "decode_subscription_batch"]
+__all__ = [
+    "Refuse",
+    "decode_inventory_batch",
+    "decode_inventory_columns",
+    "decode_subscription_batch",
+]
 
 _PIECE: Final = 256
+_COLUMN: Final = 2048
+_COLUMN_AT_LEAST: Final = 128
 _FEW: Final = 8
 _SELDOM: Final = 8
 
 _Event = TypeVar("_Event")
 _Inventory = TotalInventory | PlainInventory | WireInventory
-
 
 Refuse = Callable[[int, InvalidRecord], object]
 """Told of each invalid record, in their order: its place in the batch, from 0, and what is wrong.
@@ -88,7 +99,32 @@ def decode_inventory_batch(
         arrivals: when each of them arrived, in epoch milliseconds.
         refuse: told of the invalid ones.
     """
-    return _decode(_INVENTORY, values, arrivals, refuse)
+    return _decode(_INVENTORY, _Part(values, arrivals, 0), refuse)
+
+
+def decode_inventory_columns(
+    values: Sequence[bytes], arrivals: Sequence[int], refuse: Refuse
+) -> list[StockEvent | StockBlock]:
+    """Return the same events in the same order, with the plain figures in blocks where possible.
+
+    Args:
+        values: values of records, not null.
+        arrivals: when each of them arrived, in epoch milliseconds.
+        refuse: told of the invalid ones.
+    """
+    pieces = list[StockEvent | StockBlock]()
+    for first in range(0, len(values), _COLUMN):
+        last = first + _COLUMN
+        part = _Part(values[first:last], arrivals[first:last], first)
+        found = None
+        if len(part.values) >= _COLUMN_AT_LEAST:
+            found = sort_out(part.values, part.arrivals)
+        if found is None:
+            events = _decode(_INVENTORY, part, refuse)
+            pieces += events
+        else:
+            pieces += _joined(found, part, refuse)
+    return pieces
 
 
 def decode_subscription_batch(
@@ -101,20 +137,28 @@ def decode_subscription_batch(
         arrivals: when each of them arrived, in epoch milliseconds.
         refuse: told of the invalid ones.
     """
-    return _decode(_SUBSCRIPTIONS, values, arrivals, refuse)
+    return _decode(_SUBSCRIPTIONS, _Part(values, arrivals, 0), refuse)
 
 
-def _decode(
-    kind: _Kind[_Event], values: Sequence[bytes], arrivals: Sequence[int], refuse: Refuse
-) -> list[_Event]:
+def _joined(found: Sorted, part: _Part, refuse: Refuse) -> list[StockEvent | StockBlock]:
+    """The figures, and the odd ones among them, which are decided one by one."""
+    events: list[tuple[int, StockEvent]] = []
+    for before, place in enumerate(found.odd):
+        decided: list[StockEvent] = []
+        _decide_each(part.cut(place, place + 1), decode_inventory, decided, refuse)
+        events += zip(repeat(place - before), decided)
+    return join(found.block, events)
+
+
+def _decode(kind: _Kind[_Event], part: _Part, refuse: Refuse) -> list[_Event]:
     events: list[_Event] = []
-    if len(values) <= _FEW:
-        _decide_each(_Part(values, arrivals, 0), kind.decode, events, refuse)
+    count = len(part.values)
+    if count <= _FEW:
+        _decide_each(part, kind.decode, events, refuse)
         return events
     # A piece and what is made of it stay in the processor's cache.
-    for first in range(0, len(values), _PIECE):
-        last = first + _PIECE
-        _decode_piece(kind, _Part(values[first:last], arrivals[first:last], first), events, refuse)
+    for first in range(0, count, _PIECE):
+        _decode_piece(kind, part.cut(first, first + _PIECE), events, refuse)
     return events
 
 
@@ -218,7 +262,7 @@ def _figures(
 ) -> tuple[Iterable[Any], ...]:
     """The first three fields of `StockEvent`, checked."""
     variant_ids = list(map(_variant_id, records))
-    _check_controls(variant_ids, values)
+    check_controls(variant_ids, values)
     moments = settle_times(parse_timestamps(list(map(_occurred_at, records))), arrivals)
     return variant_ids, map(_quantity, records), moments
 
@@ -228,7 +272,7 @@ def _places(
 ) -> tuple[Iterable[Any], ...]:
     """The next two."""
     location_ids = list(map(_location_id, records))
-    _check_controls(location_ids, values)
+    check_controls(location_ids, values)
     sequences = list(map(_sequence, records))
     if None in sequences:
         sequences = [sequence or 0 for sequence in sequences]
@@ -238,16 +282,9 @@ def _places(
 def _settle_subscriptions(
     records: list[WireSubscription], values: Sequence[bytes], arrivals: Sequence[int]
 ) -> list[SubscribeEvent | UnsubscribeEvent]:
-    _check_controls(list(map(_variant_id, records)), values)
+    check_controls(list(map(_variant_id, records)), values)
     moments = settle_times(parse_timestamps(list(map(_occurred_at, records))), arrivals)
     return list(map(settled_subscription, records, moments))
-
-
-def _check_controls(identifiers: Sequence[str | None], values: Sequence[bytes]) -> None:
-    text = b"".join(values)
-    # ASCII without an escape holds no control character but DEL: msgspec refuses the others.
-    if b"\\" in text or b"\x7f" in text or not text.isascii():
-        check_identifiers(identifiers)
 
 
 _variant_id: Final = attrgetter("variant_id")

@@ -40,12 +40,14 @@ _ID_LENGTH: Final = 32
 _WRITTEN_ID: Final = re.compile(rb'\{"id":"([0-9a-f]{32})"')
 
 _DEFAULT_CHANNELS: Final = ("EMAIL",)
-_SECOND_LENGTH: Final = len("2026-11-20T10:00:00")
+_HOUR: Final = 3_600_000
+_HOUR_LENGTH: Final = len("2026-11-20T10:")
+_IN_HOUR: Final = tuple(b"%02d:%02d" % divmod(number, 60) for number in range(3600))
 _FRACTIONS: Final = tuple(b".%03dZ" % number for number in range(1000))
 
 _NOTIFICATION: Final = (
-    b'{"id":"%%.32b","variant_id":%%b,"profile":%%b,"product":%b%b,"cycle":%d,"cycle_opened_at":%b,'
-    b'"wave":%d,"position":%%d,"quantity":%d,"subscribed_at":"%%b%%b","triggered_at":%b}'
+    b'{"id":"%%.32b","variant_id":%%b,"profile":%%b,"product":%b%b,"cycle":%d,"cycle_opened_at":"%b%b%b",'
+    b'"wave":%d,"position":%%d,"quantity":%d,"subscribed_at":"%%b%%b%%b","triggered_at":%b}'
 )
 """To be filled twice: with what a wave's people have in common, then for each person."""
 
@@ -117,7 +119,7 @@ def encode_slice(wave_slice: WaveSlice) -> list[tuple[bytes, bytes]]:
     variant_id, shown_id = header.variant_id.encode(), _write(header.variant_id)
     templates: dict[object, bytes] = {}
     template, last = b"", cast("object", None)
-    records = []
+    records: list[tuple[bytes, bytes]] = []
     first, times, people = wave_slice.first_position, wave_slice.times, wave_slice.people
     for position, time, person in zip(count(first), times, people):
         # As text, because 1, 1.0 and True are equal, and dictionaries have no hash.
@@ -131,14 +133,15 @@ def encode_slice(wave_slice: WaveSlice) -> list[tuple[bytes, bytes]]:
         key = b"id:" + person.id.encode() if person.id is not None else profile_key(person).encode()
         digest = _begun()
         digest.update(b"%b\0%b\0%d" % (variant_id, key, time))
-        second, fraction = divmod(time, 1000)
+        hour, rest = divmod(time, _HOUR)
         value = template % (
             hexlify(digest.digest()),
             shown_id,
             _write(Profile(person.id, person.external_id, person.email, person.phone_number)),
             position,
-            _second(second),
-            _FRACTIONS[fraction],
+            _hour(hour),
+            _IN_HOUR[rest // 1000],
+            _FRACTIONS[rest % 1000],
         )
         records.append((key, value))
     return records
@@ -177,11 +180,14 @@ def _template(header: WaveHeader, priority: int, person: Addressee) -> bytes:
     if person.product is not None:
         product = person.product | product
     channels = person.channels or _DEFAULT_CHANNELS
+    hour, rest = divmod(header.cycle_opened_at, _HOUR)
     return _NOTIFICATION % (
         _literally(_write_product(product)) if product else b"{}",
-        _literally(_wish(channels, person.consent, person.locale, person.market, priority)),
+        _wish(channels, person.consent, person.locale, person.market, priority),
         header.cycle,
-        _time(header.cycle_opened_at),
+        _hour(hour),
+        _IN_HOUR[rest // 1000],
+        _FRACTIONS[rest % 1000],
         header.wave,
         header.quantity,
         _shared_time(header.triggered_at),
@@ -207,7 +213,7 @@ def _wish(
         "market": market,
         "priority": priority,
     }
-    return b"," + _write(fields)[1:-1]
+    return _literally(b"," + _write(fields)[1:-1])
 
 
 def _write_product(product: Product) -> bytes:
@@ -219,16 +225,16 @@ def _write_product(product: Product) -> bytes:
 
 
 def _time(ms: int) -> bytes:
-    second, fraction = divmod(ms, 1000)
-    return b'"%b%b"' % (_second(second), _FRACTIONS[fraction])
+    hour, rest = divmod(ms, _HOUR)
+    return b'"%b%b%b"' % (_hour(hour), _IN_HOUR[rest // 1000], _FRACTIONS[rest % 1000])
 
 
 # What is written in one turn of a slot has the same time.
 _shared_time: Final = lru_cache(maxsize=64)(_time)
 
 
-# Those who wait in a long queue asked close to one another.
+# Those who are told may have asked at any time of a year.
 @lru_cache(maxsize=8192)
-def _second(second: int) -> bytes:
-    """The part of a time before the fraction."""
-    return format_timestamp(second * 1000)[:_SECOND_LENGTH].encode()
+def _hour(hour: int) -> bytes:
+    """The part of a time before the minute."""
+    return format_timestamp(hour * _HOUR)[:_HOUR_LENGTH].encode()

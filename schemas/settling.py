@@ -11,8 +11,16 @@ from operator import gt
 from typing import Final, Literal
 
 import msgspec
+import numpy as np
 
-from schemas.events import Product, StockDetails, StockEvent, SubscribeEvent, UnsubscribeEvent
+from schemas.events import (
+    Integers,
+    Product,
+    StockDetails,
+    StockEvent,
+    SubscribeEvent,
+    UnsubscribeEvent,
+)
 from schemas.fields import CONTROL_CHARACTER
 from schemas.identifiers import person_identifiers
 from schemas.timestamps import parse_timestamp
@@ -21,9 +29,11 @@ from schemas.wire import WireInventory, WireProduct, WireSubscription
 __all__ = [
     "MAX_AHEAD",
     "Undecided",
+    "check_controls",
     "check_identifiers",
     "details",
     "details_of",
+    "settle_time_column",
     "settle_times",
     "settled_subscription",
     "stock_event",
@@ -121,6 +131,33 @@ def settle_times(moments: Sequence[int], arrivals: Sequence[int]) -> Sequence[in
         moment if moment <= arrival else _clamped(moment, arrival)
         for moment, arrival in zip(moments, arrivals, strict=True)
     ]
+
+
+def settle_time_column(moments: Integers, arrivals: Sequence[int]) -> Integers:
+    """Return the same of a column.
+
+    Raises:
+        Undecided: as above.
+    """
+    arrived = np.fromiter(arrivals, np.int64, len(moments))
+    if not (moments > arrived).any():
+        return moments
+    # No moment is so early that this would overflow, but an arrival may be anything.
+    if (moments - MAX_AHEAD > arrived).any():
+        raise Undecided
+    return np.minimum(moments, arrived)
+
+
+def check_controls(identifiers: Sequence[str | None], values: Sequence[bytes]) -> None:
+    """Do as `check_identifiers` does, given the records' values, which are mostly above suspicion.
+
+    Raises:
+        Undecided: one of them holds a control character.
+    """
+    text = b"".join(values)
+    # ASCII without an escape holds no control character but DEL: msgspec refuses the others.
+    if b"\\" in text or b"\x7f" in text or not text.isascii():
+        check_identifiers(identifiers)
 
 
 def check_identifiers(identifiers: Sequence[str | None]) -> None:

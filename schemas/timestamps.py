@@ -12,13 +12,15 @@ from functools import lru_cache
 from operator import add, itemgetter
 from typing import Any, Final
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
     "MAX_TIMESTAMP",
     "MIN_TIMESTAMP",
     "format_timestamp",
     "parse_timestamp",
+    "parse_timestamp_column",
     "parse_timestamps",
 ]
 
@@ -40,9 +42,11 @@ _SECONDS: Final = tuple(f"{number:02d}" for number in range(60))
 _SOME_SECOND: Final = "2026-11-20T10:00:00"
 _SECOND_LENGTH: Final = len(_SOME_SECOND)
 _USUAL_LENGTH: Final = len("2026-11-20T10:00:00.000Z,")
-_VARYING: Final = (17, 18, 20, 21, 22)
-_FIVE: Final = ord("5")
-_MANY: Final = 64
+_TIME_OF_DAY: Final = (11, 12, 14, 15, 17, 18, 20, 21, 22)
+_LAST_HOUR: Final = 23
+_FIVE: Final = 5
+_DIGIT: Final = np.uint8(15)
+_MANY: Final = 192
 _REMEMBERED: Final = 8192
 _LONGEST_REMEMBERED: Final = 40
 
@@ -73,21 +77,18 @@ def parse_timestamps(values: Sequence[str | int]) -> list[int]:
     Raises:
         ValueError: `parse_timestamp` raises it for one of them.
     """
-    try:
-        written = ",".join(values)  # type: ignore[arg-type]  # then it raises
-        if len(written) == _USUAL_LENGTH * len(values) - 1 and len(values) >= _MANY:
-            moments = _parse_minute(written, len(values))
-            if moments is not None:
-                return moments
-        seconds = map(_KNOWN_SECONDS.__getitem__, map(_second_of, values))
-        return list(map(add, seconds, map(_KNOWN_RESTS.__getitem__, map(_rest_of, values))))
-    except TypeError:
-        numbers = [value for value in values if type(value) is int]
-        if len(numbers) == len(values) and _within_limits(min(numbers), max(numbers)):
-            return numbers
-    except ValueError:
-        pass
-    return list(map(parse_timestamp, values))
+    column = _parse_usual(values)
+    return _parse_unusual(values) if column is None else column.tolist()
+
+
+def parse_timestamp_column(values: Sequence[str | int]) -> NDArray[np.int64]:
+    """Return the same as a column.
+
+    Raises:
+        ValueError: as above.
+    """
+    column = _parse_usual(values)
+    return np.array(_parse_unusual(values), np.int64) if column is None else column
 
 
 def format_timestamp(ms: int) -> str:
@@ -131,37 +132,71 @@ def _within_limits(least: int, most: int) -> bool:
     return least >= MIN_TIMESTAMP and most <= MAX_TIMESTAMP
 
 
-def _parse_minute(written: str, count: int) -> list[int] | None:
-    """Parse timestamps such as ``2026-11-20T10:00:59.123Z``, all of one minute, column by column.
-
-    Args:
-        written: the timestamps with commas between them.
-        count: how many they are, if each is as long as the one above.
+def _parse_usual(values: Sequence[str | int]) -> NDArray[np.int64] | None:
+    """Parse timestamps such as ``2026-11-20T10:00:59.123Z``, all of one day, column by column.
 
     Returns:
-        None unless they are just that.
+        None unless they are just that, and many.
     """
-    if not written.isascii():
+    count = len(values)
+    if count < _MANY:
+        return None
+    try:
+        written = ",".join(values)  # type: ignore[arg-type]  # then it raises
+    except TypeError:
+        return None
+    if len(written) != _USUAL_LENGTH * count - 1 or not written.isascii():
         return None
     text = bytearray(written + ",", "ascii")
-    columns = [text[place::_USUAL_LENGTH] for place in _VARYING]
-    digits = b"".join(columns)
-    if not digits.isdigit() or max(columns[0]) > _FIVE:
+    digits = b"".join([text[place::_USUAL_LENGTH] for place in _TIME_OF_DAY])
+    if not digits.isdigit():
         return None
     zeros = b"0" * count
-    for place in _VARYING:
+    for place in _TIME_OF_DAY:
         text[place::_USUAL_LENGTH] = zeros
     first = text[:_USUAL_LENGTH]
     # A comma at each end and nowhere else, so that no two timestamps lean on each other: that the
     # first is a timestamp follows from parsing it.
     if text != first * count or first[-1:] != b",":
         return None
-    # Each a number of six digits that starts with 1, for JSON has no leading zeros.
-    numbers = bytearray(b"100000," * count)
-    for place, column in enumerate(columns, start=1):
-        numbers[place::7] = column
-    base = _parse_general(first[:-1].decode()) - 100_000
-    return list(map(base.__add__, _read_integers(b"[%b]" % bytes(numbers[:-1]))))
+    return _moments_of_day(first[:-1].decode(), np.frombuffer(digits, np.uint8) & _DIGIT)
+
+
+def _moments_of_day(midnight: str, digits: NDArray[np.uint8]) -> NDArray[np.int64] | None:
+    """Return the moments of a day, given the digits of `_TIME_OF_DAY` one column after the other.
+
+    Returns:
+        None when one of them is no time of day.
+    """
+    columns = digits.reshape(len(_TIME_OF_DAY), -1)
+    hours = columns[0] * 10 + columns[1]
+    if hours.max() > _LAST_HOUR or columns[2].max() > _FIVE or columns[4].max() > _FIVE:
+        return None
+    moments: NDArray[np.int64] = hours.astype(np.int64)
+    moments *= 60
+    moments += columns[2] * 10 + columns[3]
+    moments *= 60
+    moments += columns[4] * 10 + columns[5]
+    moments *= 10
+    moments += columns[6]
+    moments *= 100
+    moments += columns[7] * 10 + columns[8]
+    # What is written like a midnight may be no day, or lie before all that is allowed.
+    moments += _parse_general(midnight)
+    return moments
+
+
+def _parse_unusual(values: Sequence[str | int]) -> list[int]:
+    try:
+        seconds = map(_KNOWN_SECONDS.__getitem__, map(_second_of, values))
+        return list(map(add, seconds, map(_KNOWN_RESTS.__getitem__, map(_rest_of, values))))
+    except TypeError:
+        numbers = [value for value in values if type(value) is int]
+        if len(numbers) == len(values) and _within_limits(min(numbers), max(numbers)):
+            return numbers
+    except ValueError:
+        pass
+    return list(map(parse_timestamp, values))
 
 
 def _offset(sign: str, hours: int, minutes: int) -> int:
@@ -200,7 +235,6 @@ class _Rests(dict[str, int]):
         return rest
 
 
-_read_integers: Final = msgspec.json.Decoder(list[int]).decode
 _KNOWN_SECONDS: Final = _Seconds()
 _KNOWN_RESTS: Final = _Rests()
 _second_of: Final[Callable[[Any], str]] = itemgetter(slice(_SECOND_LENGTH))

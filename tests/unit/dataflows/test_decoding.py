@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches of records become batches of events, as if each record were looked at on its own."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from connectors.kafka.records import Outgoing, RawBatch
 from dataflows.decoding import Decoder, DecodingCounts, slot_of, slots_of
 from dataflows.items import SlotBatch, slot_key
 from schemas.decode import decode_inventory, decode_subscription
 from schemas.errors import DeadLetterReason, InvalidRecord
-from schemas.events import Event, UnsubscribeEvent
+from schemas.events import Event, StockBlock, UnsubscribeEvent
 from tests.unit.schemas.record_texts import ARRIVAL, STEADY
 
 SLOTS = 3
@@ -23,6 +25,11 @@ STOCK = b'{"variant_id":"V%d","quantity":7,"occurred_at":"2026-11-18T11:12:44.46
 SIGN_UP = (
     b'{"type":"subscribe","variant_id":"V%d","profile":{"id":"P"},"occurred_at":1795000364470}'
 )
+ENDS = {
+    "located": b',"location_id":"A"}',
+    "sequenced": b',"sequence":3}',
+    "removal": b',"quantity":null}',
+}
 
 
 @dataclass
@@ -41,11 +48,11 @@ def message(topic: str, value: bytes | None, place: int, arrival: int | None = A
     return Message(topic=topic, value=value, offset=place, timestamp=stamp)
 
 
-def decoder(*, with_arrivals: bool = False) -> Decoder:
+def decoder(*, with_arrivals: bool = False, slots: int = SLOTS) -> Decoder:
     """A decoder whose dead letters hold the place and the fault of their record."""
     return Decoder(
         inventory="inventory",
-        slots=SLOTS,
+        slots=slots,
         max_record_bytes=LARGEST,
         dead_letter=lambda record, error: Outgoing(
             f"dlq {record.offset()}", [(None, repr(error).encode())]
@@ -85,6 +92,23 @@ def _decoded(topic: str | None, value: bytes, arrival: int) -> Event:
     return decode_subscription(value, arrival)
 
 
+def without_blocks(item: tuple[str, SlotBatch | Outgoing]) -> tuple[str, SlotBatch | Outgoing]:
+    """An item with the events of its blocks in their places."""
+    key, batch = item
+    if isinstance(batch, Outgoing):
+        return item
+    events = list[Event | StockBlock]()
+    for piece in batch.events:
+        events += piece.events() if isinstance(piece, StockBlock) else [piece]
+    return key, replace(batch, events=events)
+
+
+def blocks_of(item: tuple[str, SlotBatch | Outgoing]) -> list[StockBlock]:
+    """The blocks that an item has."""
+    inputs = item[1].events if isinstance(item[1], SlotBatch) else []
+    return [given for given in inputs if isinstance(given, StockBlock)]
+
+
 def expect_same(messages: list[Message]) -> None:
     """A batch comes out as its records would one by one, whether arrivals are wanted or not."""
     expected = one_by_one(messages)
@@ -99,7 +123,9 @@ def expect_same(messages: list[Message]) -> None:
             )
             if own
         ]
-        assert dead + batches == list(tested(RawBatch(messages, opens_epoch=False)))
+        items = list(tested(RawBatch(messages, opens_epoch=False)))
+        assert not (with_arrivals and any(map(blocks_of, items)))
+        assert dead + batches == list(map(without_blocks, items))
         counts = DecodingCounts(
             len(messages), sum(map(len, expected.events)), expected.tombstones, len(dead)
         )
@@ -107,9 +133,9 @@ def expect_same(messages: list[Message]) -> None:
 
 
 def _batch(
-    slot: int, events: list[Event], arrivals: list[int], *, opens_epoch: bool = False
+    slot: int, events: Iterable[Event], arrivals: list[int], *, opens_epoch: bool = False
 ) -> SlotBatch:
-    return SlotBatch(slot, events, opens_epoch, arrivals)
+    return SlotBatch(slot, [*events], opens_epoch, arrivals)
 
 
 @st.composite
@@ -117,14 +143,19 @@ def batches_of_messages(draw: st.DrawFn) -> list[Message]:
     """Stretches of records of one sort each, some of them long."""
     messages: list[Message] = []
     sorts = st.sampled_from(
-        ["stock", "stock", "sign-up", "tombstone", "large", "wrong topic", "broken", "undated"]
-    )
+        [
+            "stock", "stock", "stock", "sign-up", "tombstone", "large", "wrong topic", "broken",
+            "undated", "located", "sequenced", "removal",
+        ]
+    )  # fmt: skip
     for sort in draw(st.lists(sorts, max_size=6)):
-        for _ in range(draw(st.sampled_from([1, 2, 9, 300]))):
+        for _ in range(draw(st.sampled_from([1, 2, 9, 300, 700]))):
             number = len(messages)
             topic, value, arrival = "inventory", STOCK % number, ARRIVAL + number % 5
             if sort == "sign-up":
                 topic, value = "subscriptions", SIGN_UP % number
+            elif sort in ENDS:
+                value = value[:-1] + ENDS[sort]
             elif sort == "large":
                 value += b" " * LARGEST
             elif sort == "wrong topic":
@@ -158,6 +189,62 @@ def test_one_odd_record(size: int) -> None:
             messages = [message("inventory", STOCK % number, number) for number in range(size)]
             messages[place] = message(topic, odd, place)
             expect_same(messages)
+
+
+@pytest.mark.parametrize(
+    "odd", [SIGN_UP, STOCK[:-1] + ENDS["located"], STOCK[:-1] + ENDS["removal"]]
+)
+def test_figures_come_in_blocks(odd: bytes) -> None:
+    """A slot gets all its figures in one block, cut only by what comes between them there."""
+    messages = [message("inventory", STOCK % number, number) for number in range(3000)]
+    inputs = inputs_of_slots(messages)
+    assert [["StockBlock"]] * SLOTS == [[*map(kind_of, own)] for own in inputs]
+    topic = "subscriptions" if odd == SIGN_UP else "inventory"
+    messages[1500] = message(topic, odd % 1500, 1500)
+    messages[1501] = message("inventory", b"{", 1501)
+    for slot, own in enumerate(inputs_of_slots(messages)):
+        expected = ["StockBlock"]
+        if slot == slot_of("V1500", SLOTS):
+            expected += ["SubscribeEvent" if odd == SIGN_UP else "StockEvent", "StockBlock"]
+        assert expected == [*map(kind_of, own)]
+    expect_same(messages)
+
+
+@pytest.mark.parametrize("size", [1, 50, 300])
+def test_few_figures_come_without_blocks(size: int) -> None:
+    """What would be a short block comes as events, also at the end of a large batch."""
+    messages = [message("inventory", STOCK % number, number) for number in range(size)]
+    assert {"StockEvent"} == {kind_of(given) for own in inputs_of_slots(messages) for given in own}
+    messages = [message("inventory", STOCK % 7, number) for number in range(1000)]
+    messages += [message("inventory", STOCK % number, 0) for number in range(100)]
+    kinds = [{*map(kind_of, own)} for own in inputs_of_slots(messages)]
+    own_slot = slot_of("V7", SLOTS)
+    assert [
+        {"StockBlock"} if slot == own_slot else {"StockEvent"} for slot in range(SLOTS)
+    ] == kinds
+    expect_same(messages)
+
+
+def test_many_slots() -> None:
+    """Most of many slots get nothing, and nobody gets what is another's."""
+    tested = decoder(slots=1024)
+    messages = [message("inventory", STOCK % (number % 2), number) for number in range(150_000)]
+    items = tested(RawBatch(messages, opens_epoch=False))
+    (first, second) = (blocks_of(item) for item in items)
+    assert [75_000, 75_000] == [len(block) for block in (*first, *second)]
+    assert {"V0", "V1"} == {*first[0].variant_ids, *second[0].variant_ids}
+    assert 1 == len({*first[0].variant_ids})
+
+
+def inputs_of_slots(messages: list[Message]) -> list[Sequence[Event | StockBlock]]:
+    """What each slot is given."""
+    items = decoder()(RawBatch(messages, opens_epoch=True))
+    return [item.events for _, item in items if isinstance(item, SlotBatch)]
+
+
+def kind_of(given: Event | StockBlock) -> str:
+    """What is given."""
+    return type(given).__name__
 
 
 def test_an_epoch_wakes_everybody() -> None:

@@ -4,17 +4,23 @@
 import gc
 import json
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import batches
-from schemas.batches import Refuse, decode_inventory_batch, decode_subscription_batch
+from schemas.batches import (
+    Refuse,
+    decode_inventory_batch,
+    decode_inventory_columns,
+    decode_subscription_batch,
+)
 from schemas.decode import MAX_AHEAD, decode_inventory, decode_subscription
 from schemas.errors import InvalidRecord
-from schemas.events import Event, StockEvent
+from schemas.events import Event, StockBlock, StockEvent
 from schemas.timestamps import format_timestamp
 from tests.unit.schemas.record_texts import ARRIVAL, STEADY, inventory_texts, subscription_texts
 
@@ -86,11 +92,28 @@ def at_once(
     return list(map(repr, events)), refused
 
 
+def flat(pieces: Iterable[StockEvent | StockBlock]) -> Iterator[StockEvent]:
+    """The same without blocks."""
+    for piece in pieces:
+        if isinstance(piece, StockBlock):
+            yield from piece.events()
+        else:
+            yield piece
+
+
+def flat_columns(
+    values: Sequence[bytes], arrivals: Sequence[int], refuse: Refuse
+) -> list[StockEvent]:
+    """`decode_inventory_columns` without blocks."""
+    return [*flat(decode_inventory_columns(values, arrivals, refuse))]
+
+
 def expect_same_stock(values: Sequence[bytes], arrivals: Sequence[int] | None = None) -> None:
-    """Inventory records come out of a batch as they come out one by one."""
+    """Inventory records come out of a batch, or of columns, as they come out one by one."""
     arrivals = arrivals or [ARRIVAL] * len(values)
     expected = one_by_one(decode_inventory, values, arrivals)
     assert expected == at_once(decode_inventory_batch, values, arrivals)
+    assert expected == at_once(flat_columns, values, arrivals)
 
 
 def expect_same_sign_ups(values: Sequence[bytes]) -> None:
@@ -115,9 +138,14 @@ def with_end(record: bytes, end: bytes) -> bytes:
 
 
 @st.composite
-def among_others(draw: st.DrawFn, plain: bytes, texts: st.SearchStrategy[bytes]) -> list[bytes]:
-    """Up to eight odd records among up to forty plain ones."""
-    values = [plain] * draw(st.integers(0, 40))
+def among_others(
+    draw: st.DrawFn,
+    plain: bytes,
+    texts: st.SearchStrategy[bytes],
+    others: st.SearchStrategy[int] = st.integers(0, 40),  # noqa: B008 - it is drawn from, not kept
+) -> list[bytes]:
+    """Up to eight odd records among up to forty plain ones, or as many as are wanted."""
+    values = [plain] * draw(others)
     for value in draw(st.lists(texts, min_size=1, max_size=8)):
         values.insert(draw(st.integers(0, len(values))), value)
     return values
@@ -128,6 +156,22 @@ def among_others(draw: st.DrawFn, plain: bytes, texts: st.SearchStrategy[bytes])
 def test_inventory(values: list[bytes]) -> None:
     """Whatever stands between plain inventory records, each is decided as if it were alone."""
     expect_same_stock(values)
+
+
+@settings(STEADY, max_examples=150)
+@given(among_others(STOCK, inventory_texts, st.integers(120, 200)))
+def test_inventory_in_columns(values: list[bytes]) -> None:
+    """Whatever stands between so many plain records that they become columns, the same."""
+    expect_same_stock(values)
+
+
+@settings(STEADY, max_examples=40)
+@given(among_others(STOCK, inventory_texts, st.just(150)), st.randoms(use_true_random=False))
+def test_arrivals_of_columns(values: list[bytes], random: Random) -> None:
+    """In columns, too, each record is judged by its own arrival."""
+    latest = random.choice([ARRIVAL, ARRIVAL + MAX_AHEAD])
+    earliest = random.choice([ARRIVAL - MAX_AHEAD - 1, ARRIVAL - MAX_AHEAD, ARRIVAL - 3])
+    expect_same_stock(values, [random.randint(earliest, latest) for _ in values])
 
 
 @settings(STEADY, max_examples=150)
@@ -178,14 +222,17 @@ def test_odd_records(end: bytes, share: int) -> None:
     expect_same_sign_ups([plain if place % share else odd for place in range(600)])
 
 
-@pytest.mark.parametrize("place", [0, 1, 254, 255, 256, 257, 511, 512, 599])
-def test_place_of_a_refused_record(place: int) -> None:
+@pytest.mark.parametrize("place", [0, 1, 254, 255, 256, 257, 511, 512, 2047, 2048, 2599])
+@pytest.mark.parametrize("decode", [decode_inventory_batch, flat_columns])
+def test_place_of_a_refused_record(
+    decode: Callable[[Sequence[bytes], Sequence[int], Refuse], list[StockEvent]], place: int
+) -> None:
     """A refused record is named by its place in the whole batch."""
-    values = [STOCK] * 600
+    values = [STOCK] * 2600
     values[place] = b"{"
-    events, refused = at_once(decode_inventory_batch, values, [ARRIVAL] * 600)
+    events, refused = at_once(decode, values, [ARRIVAL] * 2600)
     assert [place] == [at for at, _ in refused]
-    assert 599 == len(events)
+    assert 2599 == len(events)
 
 
 @pytest.mark.parametrize("field", [b"variant_id", b"location_id"])
@@ -242,6 +289,76 @@ def test_ordinary_batches_are_not_decided_one_by_one(monkeypatch: pytest.MonkeyP
         assert 300 == len(decode_subscription_batch(values, [ARRIVAL] * 300, _unexpected))
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"}",
+        b',"sequence":3}',
+        ODD["unknown fields"],
+        ODD["a null sequence"],
+        ODD["a time as text"],
+        ODD["a time a little ahead"],
+        ODD["a format character"],
+    ],
+)
+def test_plain_figures_become_blocks(end: bytes) -> None:
+    """Many plain figures are one block, with a few others where these stand."""
+    values = [with_end(STOCK, end)] * 1000
+    assert [1000] == sizes_of(values)
+    values[0] = values[500] = values[999] = with_end(STOCK, b',"warehouse":"x","sequence":9}')
+    assert [1000] == sizes_of(values)
+    expect_same_stock(values)
+    values[100] = values[999] = with_end(STOCK, ODD["a location"])
+    values[200] = with_end(STOCK, b',"quantity":null}')
+    values[300] = with_end(STOCK, ODD["details"])
+    assert [100, 1, 99, 1, 99, 1, 698, 1] == sizes_of(values)
+    values[400] = b"{"
+    assert [100, 1, 99, 1, 99, 1, 697, 1] == sizes_of(values)
+    expect_same_stock(values)
+
+
+@pytest.mark.parametrize("name", ["a location", "details", "a product", "no end"])
+def test_others_become_no_blocks(name: str) -> None:
+    """Where few of the figures are plain there is no block."""
+    values = [STOCK, with_end(STOCK, ODD[name])] * 500
+    assert {1} == {*sizes_of(values)}
+    assert [] == sizes_of([])
+    assert [1] == sizes_of([STOCK])
+
+
+def sizes_of(values: Sequence[bytes]) -> list[int]:
+    """How many figures each piece of the columns has."""
+    pieces = decode_inventory_columns(values, [ARRIVAL] * len(values), lambda *_: None)
+    return [len(piece) if isinstance(piece, StockBlock) else 1 for piece in pieces]
+
+
+@pytest.mark.parametrize("given", ["all", "some", "none"])
+def test_sequences_of_a_block(given: str) -> None:
+    """A block has sequences only if one of its figures has one that is not zero."""
+    number = {"all": b"3", "some": b"0", "none": b"0"}[given]
+    values = [with_end(STOCK, b',"sequence":%b}' % number)] * 500
+    if given == "some":
+        values[7] = with_end(STOCK, b',"sequence":-9007199254740991}')
+    (block,) = decode_inventory_columns(values, [ARRIVAL] * 500, _unexpected)
+    assert isinstance(block, StockBlock)
+    assert (given == "none") == (block.sequences is None)
+    expect_same_stock(values)
+
+
+def test_the_largest_figures() -> None:
+    """Nothing is cut off or rounded in a column."""
+    limits = [b"9007199254740991", b"-9007199254740991", b"0", b"-1"] * 100
+    values = [with_end(STOCK, b',"quantity":%b,"sequence":%b}' % (n, n)) for n in limits]
+    assert [400] == sizes_of(values)
+    expect_same_stock(values)
+
+
+@pytest.mark.parametrize("arrival", [-1, 0, -(2**63), 2**63 - 1])
+def test_odd_arrivals(arrival: int) -> None:
+    """An arrival may be any number that Kafka can carry."""
+    expect_same_stock([STOCK] * 300, [ARRIVAL] * 150 + [arrival] * 2 + [ARRIVAL] * 148)
+
+
 @pytest.fixture
 def no_collector() -> Iterator[None]:
     """Garbage is not collected meanwhile."""
@@ -252,12 +369,12 @@ def no_collector() -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("count", [1, 300])
-def test_errors_hold_nothing_up(count: int) -> None:
+@pytest.mark.parametrize("others", [0, 10_000])
+def test_errors_hold_nothing_up(count: int, others: int) -> None:
     """A refused record is forgotten with the batch, also where no garbage is collected."""
-    values = [b"{", b'{"variant_id":7}'] * count
+    values = [b"{", b'{"variant_id":7}'] * count + [STOCK] * others
     errors: list[weakref.ref[InvalidRecord]] = []
-    decode_inventory_batch(
-        values, [ARRIVAL] * len(values), lambda _, error: errors.append(weakref.ref(error))
-    )
-    assert 2 * count == len(errors)
+    for decode in (decode_inventory_batch, decode_inventory_columns):
+        decode(values, [ARRIVAL] * len(values), lambda _, error: errors.append(weakref.ref(error)))
+    assert 4 * count == len(errors)
     assert {None} == {error() for error in errors}

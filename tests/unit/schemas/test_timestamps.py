@@ -3,6 +3,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,11 +14,13 @@ from schemas.timestamps import (
     MIN_TIMESTAMP,
     format_timestamp,
     parse_timestamp,
+    parse_timestamp_column,
     parse_timestamps,
 )
 from tests.unit.schemas.record_texts import STEADY
 
 MOMENT = 1_795_000_364_460
+DAY = 86_400_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ODD_VALUES: st.SearchStrategy[str | int] = st.sampled_from(
     [
@@ -187,9 +190,9 @@ def test_many_at_once(data: st.DataObject) -> None:
     values: list[str | int] = [
         format_timestamp(1000 * moment + 7 * place) for place, moment in enumerate(moments)
     ]
-    values *= 90 // len(values) + 1
+    values *= 200 // len(values) + 1
     for place, value in data.draw(
-        st.dictionaries(st.integers(0, 89), ODD_VALUES, max_size=2)
+        st.dictionaries(st.integers(0, 199), ODD_VALUES, max_size=2)
     ).items():
         values[place] = value
     expect_same(values)
@@ -207,6 +210,11 @@ def test_many_at_once(data: st.DataObject) -> None:
         ("2026-11-18T11:12:44.46\u0660Z", "2026-11-18T11:12:59.999Z"),
         ("2026-11-18T11:12:44,460Z", "2026-11-18T11:12:59.999Z"),
         ("2026-11-18T11:13:44.460Z", "2026-11-18T11:12:59.999Z"),
+        ("2026-11-18T11:60:00.000Z", "2026-11-18T11:59:59.999Z"),
+        ("2026-11-18T24:00:00.000Z", "2026-11-18T23:59:59.999Z"),
+        ("2026-11-18T29:00:00.000Z", "2026-11-18T20:00:00.000Z"),
+        ("2026-11-18T30:00:00.000Z", "2026-11-18T19:00:00.000Z"),
+        ("2026-11-18T99:99:99.999Z", "2026-11-19T00:00:00.000Z"),
         ("2026-11-18T11:12:44.460z", "2026-11-18T11:12:59.999Z"),
         ("2026-11-18T11:12:+4.460Z", "2026-11-18T11:12: 4.460Z"),
         ("2026-11-18T11:12:1e.460Z", "2026-11-18T11:12:44.-60Z"),
@@ -215,15 +223,23 @@ def test_many_at_once(data: st.DataObject) -> None:
     ],
 )
 @pytest.mark.parametrize("others", ["2026-11-18T11:12:44.460Z", "2026-11-18t11:12:44.460z", MOMENT])
-@pytest.mark.parametrize("place", [0, 50, 98])
+@pytest.mark.parametrize("place", [0, 50, 248])
 def test_odd_ones_among_many(
     odd: tuple[str | int, str | int], others: str | int, place: int
 ) -> None:
     """Nothing becomes valid, invalid or another time by what stands beside it."""
-    values = [others] * 100
+    values = [others] * 250
     values[place : place + 2] = odd
     expect_same(values)
-    expect_same([odd[0]] * 100)
+    expect_same([odd[0]] * 250)
+
+
+@pytest.mark.parametrize("day", [MIN_TIMESTAMP, MOMENT // DAY * DAY, MAX_TIMESTAMP + 1 - DAY])
+def test_times_of_a_day(day: int) -> None:
+    """Many times from all over a day, and of two days, are what each of them is."""
+    moments = [*range(day, day + DAY, 86_399), day + DAY - 1]
+    expect_same([format_timestamp(moment) for moment in moments])
+    expect_same([format_timestamp(moment - 5 * DAY // 2) for moment in moments])
 
 
 @pytest.mark.parametrize(
@@ -239,7 +255,7 @@ def test_odd_ones_among_many(
 )
 def test_many_at_the_limits(text: str) -> None:
     """The limits are the same for many."""
-    expect_same([text] * 100)
+    expect_same([text] * 250)
 
 
 def expect_same(values: list[str | int]) -> None:
@@ -247,11 +263,15 @@ def expect_same(values: list[str | int]) -> None:
     try:
         expected = [parse_timestamp(value) for value in values]
     except ValueError:
-        with pytest.raises(ValueError, match=r"."):
-            parse_timestamps(values)
+        for parse in (parse_timestamps, parse_timestamp_column):
+            with pytest.raises(ValueError, match=r"."):
+                parse(values)
     else:
         assert expected == parse_timestamps(values)
         assert {int} == set(map(type, parse_timestamps(values)))
+        column = parse_timestamp_column(values)
+        assert expected == column.tolist()
+        assert np.dtype(np.int64) == column.dtype
 
 
 def test_what_is_remembered_is_bounded() -> None:
