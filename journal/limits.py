@@ -36,8 +36,8 @@ class Limits:
     write_buffer: int = 256 * 1024
     compact_bytes: int = 8 * _MEBIBYTE
     compact_ratio: float = 0.125
-    compact_work: int = 10_000
-    compact_work_ratio: float = 300.0
+    compact_work: int = 20_000
+    compact_work_ratio: float = 600.0
     compact_segments: int = 20
 
     def compaction_due(self, marker: Marker, work: int) -> bool:
@@ -60,6 +60,7 @@ DEFAULT_LIMITS = Limits()
 """What suits a local disk and states from nothing to some gigabytes.
 
 Somebody who joins, leaves or is told is a unit of work, and takes up to 10 microseconds when it is
-done again; a person takes some 120 bytes of the base. So a compaction is due when a thirtieth of
-the people have changed: a resume does again for no longer than it reads the base and starts.
+done again; a person takes some 120 bytes of the base. A compaction costs about a second of CPU for
+a hundred thousand people. So one is due when a fifteenth of them have changed: a resume does again
+for no longer than it reads the base and starts.
 """
