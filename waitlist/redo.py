@@ -7,7 +7,7 @@ before the epoch ends (`waitlist.redo_stock`).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import DecodeError
@@ -142,10 +142,10 @@ class RedoLog:
         ]
 
 
-def redo(state: State, record: bytes) -> Iterator[Variant]:
-    """Do again what a record says; yields the variants whose queues it may have changed.
+def redo(state: State, record: bytes) -> None:
+    """Do again what a record says.
 
-    Stock is taken over by `State.settle`, which has to follow the last record.
+    Stock may have to be taken over by `State.settle`, which has to follow the last record.
 
     Raises:
         StateError: the record is not one that this version can read.
@@ -153,9 +153,7 @@ def redo(state: State, record: bytes) -> Iterator[Variant]:
     try:
         version, *operations = decode(record)
         for number, *arguments in upgrade_record(version, operations):
-            variant = _REDO[number](state, *arguments)
-            if variant is not None:
-                yield variant
+            _REDO[number](state, *arguments)
     except (DecodeError, TypeError, ValueError, LookupError) as error:
         message = f"a redo record cannot be read: {error}"
         raise StateError(message) from error
@@ -177,36 +175,32 @@ def _redo_joined(
     payload: bytes,
     parked_in: int,
     keys: list[bytes],
-) -> Variant:
+) -> None:
     variant = state.variant(variant_id)
     if not parked_in and state.join_stranger(variant, time, priority, payload, keys):
-        return variant
+        return
     replaced = state.waiting_entry(variant, keys[0])
     if replaced is not None:
         state.leave(variant, *replaced)
     state.join(variant, time, priority, payload, parked_in, keys)
-    return variant
 
 
 def _redo_signed_off(
     state: State, variant_id: str, occurred_at: int, identifiers: list[str]
-) -> Variant:
+) -> None:
     variant = state.variant(variant_id)
     state.sign_off(variant, occurred_at, identifiers)
-    return variant
 
 
-def _redo_expired(state: State, variant_id: str, now: int, expired_before: int | None) -> Variant:
+def _redo_expired(state: State, variant_id: str, now: int, expired_before: int | None) -> None:
     variant = state.variant(variant_id)
     state.expire(variant, now, expired_before)
-    return variant
 
 
-def _redo_wave(state: State, header: list[Any], until: int, limit: int | None) -> Variant:
+def _redo_wave(state: State, header: list[Any], until: int, limit: int | None) -> None:
     wave = WaveHeader(*header)
     variant = state.variant(wave.variant_id)
     state.start_wave(variant, wave, until, limit)
-    return variant
 
 
 def _redo_handed_over(state: State, limit: int, share: int | None) -> None:
@@ -223,19 +217,17 @@ def _redo_answered(state: State, keys: list[bytes], triggered_at: int, cycle: in
 
 def _redo_recalled(
     state: State, variant_id: str, key: bytes, triggered_at: int, cycle: int
-) -> Variant:
+) -> None:
     variant = state.variant(variant_id)
     state.recall(variant, key, triggered_at, cycle)
-    return variant
 
 
-def _redo_continued(state: State, variant_id: str, told: int) -> Variant:
+def _redo_continued(state: State, variant_id: str, told: int) -> None:
     variant = state.variant(variant_id)
     state.count_told(variant, told)
-    return variant
 
 
-_REDO: dict[int, Callable[..., Variant | None]] = {
+_REDO: dict[int, Callable[..., None]] = {
     STOCK: redo_stock,
     PLAIN_STOCK: redo_plain_stock,
     NAMED: redo_named,

@@ -154,10 +154,8 @@ def redo_moved(
     for at, column in zip(_MOVED, columns, strict=True):
         table[places, at] = unpack_column(column, count)
     table[places, KIND] = 1
-    state.is_moved = True
 
 
 def redo_cycles(state: "State", count: int, numbers: PackedColumn, columns: PackedRows) -> None:
     """Figures with their cycles."""
     unpack_rows(state.variants.figures, unpack_column(numbers, count), count, columns)
-    state.is_moved = True

@@ -63,6 +63,7 @@ class Slot:
         self._notes = Notes(self._state, self._log, self._is_ignored, self._apply_wish)
         self._expiries: list[tuple[int, str]] = []
         self._swept_at = 0
+        self._is_settled = True
 
     def apply(self, events: Iterable[Event | StockBlock], now: int) -> int:
         """Apply events in their order; how many they were. No wave starts."""
@@ -146,6 +147,7 @@ class Slot:
             now: on the clock.
             limit: at most so many; None: all that changed since they were last taken.
         """
+        self._settle()
         changed, variants = self._notes.changed, self._state.variants
         count = len(changed) if limit is None else min(limit, len(changed))
         taken = [variants.at(changed.popleft()) for _ in range(count)]
@@ -156,6 +158,7 @@ class Slot:
 
     def changes(self) -> int:
         """How many statuses `take_statuses` would give."""
+        self._settle()
         return len(self._notes.changed)
 
     def take_records(self, stock: int | None = None) -> list[bytes]:
@@ -170,23 +173,17 @@ class Slot:
 
     def dump(self) -> Iterator[bytes]:
         """The whole state in chunks; equal states give equal dumps."""
-        self._settle()
         return dump_state(self._state)
 
     def load(self, chunks: Iterator[bytes]) -> None:
         """Take over the state that gave these chunks. The slot must be new."""
         load_state(self._state, chunks)
-        self._log.named = len(self._state.variants)
-        self._swept_at = len(self._state.index)
-        self._touch_all()
+        self._restored_some()
 
     def apply_record(self, record: bytes) -> None:
         """Do again what `take_records` wrote down."""
-        for variant in redo(self._state, record):
-            if variant.queue is not None:
-                self._restored(variant)
-        self._log.named = len(self._state.variants)
-        self._swept_at = len(self._state.index)
+        redo(self._state, record)
+        self._restored_some()
 
     def _apply(self, arrivals: Iterable[tuple[Event, int]], now: int) -> int:
         """See `apply_events`; how many were seen."""
@@ -372,17 +369,20 @@ class Slot:
     def _touch(self, variant: Variant) -> None:
         self._notes.touched[variant] = None
 
-    def _touch_all(self) -> None:
+    def _restored_some(self) -> None:
+        self._is_settled = False
+        self._log.named = len(self._state.variants)
+        self._swept_at = len(self._state.index)
+
+    def _settle(self) -> None:
+        """Look at every variant that somebody has waited for, after a restart."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        self._state.settle()
         for variant in self._state.variants:
             if variant.queue is not None:
                 self._restored(variant)
-
-    def _settle(self) -> None:
-        """Take over stock from redo records, which may have opened or closed any cycle."""
-        if self._state.unsettled or self._state.is_moved:
-            self._state.settle()
-            self._state.is_moved = False
-            self._touch_all()
 
     def _restored(self, variant: Variant) -> None:
         """Look at it at once: until then, all that is known is that nobody expired before 0."""

@@ -51,7 +51,6 @@ class State:
         effects: what doing again would cost all that was done since the state was made or
             loaded: 1 for each who joined or left, and for some who were told.
         unsettled: stock that redo records gave and `settle` has not taken over yet, by id.
-        is_moved: whether redo records have changed stock since this was last looked at.
     """
 
     def __init__(self, policy_of: Callable[[str], Policy]) -> None:
@@ -65,7 +64,6 @@ class State:
         self.running: deque[Wave] = deque()
         self.effects = 0
         self.unsettled: dict[str, StockFacts] = {}
-        self.is_moved = False
 
     def variant(self, variant_id: str) -> Variant:
         """The variant, made when it is new."""
