@@ -17,7 +17,7 @@ from dataflows.pace import Pace
 from dataflows.reporting import reporting
 from journal.journal import Journal
 from schemas.encode import encode_slice, encode_statuses
-from schemas.events import WaitlistStatus
+from schemas.events import Event, StockBlock, WaitlistStatus
 from waitlist.policy import PolicyBook
 from waitlist.resumed import ResumedSlot
 from waitlist.slot import Slot
@@ -104,7 +104,10 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
             if not self._knows_aftermath(slot):
                 return [], self.RETAIN  # they hold no events yet
             now = self._advance_clock()
-            events = sum(self._slot.apply(batch.events, now) for batch in values)
+            events = 0
+            for batch in values:
+                self._slot.apply(batch.events, now)
+                events += sum(map(_length, batch.events))
             out = self._take_turn(now)
             # Changed stock is written behind: at once in a trickle, in a flood once for many
             # changes of a variant, and never so much that the end of the epoch would stall.
@@ -224,6 +227,10 @@ class WaitlistStep(StatefulBatchLogic[SlotBatch, Outgoing, bytes]):
         if not statuses:
             return []
         return [Outgoing(self._settings.waitlist, encode_statuses(statuses))]
+
+
+def _length(given: Event | StockBlock) -> int:
+    return len(given) if isinstance(given, StockBlock) else 1
 
 
 def _moment(time: int) -> datetime:

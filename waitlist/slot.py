@@ -65,17 +65,14 @@ class Slot:
         self._swept_at = 0
         self._is_settled = True
 
-    def apply(self, events: Iterable[Event | StockBlock], now: int) -> int:
-        """Apply events in their order; how many they were. No wave starts."""
+    def apply(self, events: Iterable[Event | StockBlock], now: int) -> None:
+        """Apply events in their order. No wave starts."""
         self._settle()
-        count = 0
         for part in runs(events):
-            count += len(part)
             if isinstance(part, StockBlock):
                 self.counts.stock_applied += apply_block(self._notes, part, now)
             else:
                 self._apply(zip(part, repeat(now)), now)
-        return count
 
     def start_due_waves(self, now: int) -> None:
         """Start every wave that is due, in the order of the variants' ids.

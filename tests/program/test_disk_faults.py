@@ -133,8 +133,10 @@ def be_another_shard(shard: Path) -> None:
 
 
 def slot_of_yesterday(past: Past, shard: Path) -> None:
-    """Put yesterday's journal of one slot among those of today."""
-    other_day(past, shard, f"slots/{segments(shard)[0].parent.name}")
+    """Put yesterday's journal of one slot, which has gone on since, among those of today."""
+    before = {file.name for file in segments(past.yesterday / SHARD)}
+    new = next(file for file in segments(shard) if file.name not in before)
+    other_day(past, shard, f"slots/{new.parent.name}")
 
 
 REFUSED: dict[str, tuple[Callable[[Past, Path], object], str]] = {
