@@ -162,9 +162,9 @@ class Slot:
         """Redo records of everything since the last call, for the journal.
 
         Args:
-            stock: write down the stock of at most this many changed variants, the
-                longest changed first; None: of all. A state restored from the records
-                is complete only after a call with None.
+            stock: the stock of so many more changed variants may be written down, the longest
+                changed first, many at a time; None: of all. A state restored from the records is
+                complete only after a call with None.
         """
         return self._log.take(stock)
 

@@ -27,6 +27,7 @@ _SIZES = (
     ("waitlist.image", "_PEOPLE_A_CHUNK", 2),
     ("waitlist.image", "_VARIANTS_A_CHUNK", 2),
     ("waitlist.redo", "_OPERATIONS_A_RECORD", 3),
+    ("waitlist.redo", "_ROWS_AT_ONCE", 1),
     ("waitlist.expiries", "_HOUR", 60_000),
     ("waitlist.queue", "_LEFT_AT_LEAST", 0),
     ("restock.replay", "_PEOPLE_AT_ONCE", 2),
