@@ -87,11 +87,12 @@ class Figures:
 
     def add(self, leasts: Sequence[int]) -> None:
         """Add a blank row for each variant that is offered from so many on."""
-        first = len(self)
+        place = len(self.rows) + LEAST
         self.rows.frombytes(_BLANK * len(leasts))
         self.cycles.frombytes(_BLANK_CYCLE * len(leasts))
-        if leasts:
-            self.table()[first:, LEAST] = [min(least, _LARGEST_LEAST) for least in leasts]
+        for least in leasts:
+            self.rows[place] = min(least, _LARGEST_LEAST)
+            place += ROW
 
     def turn(self, number: int, opened_at: int, now: int) -> None:
         """Open a cycle that is known since ``now``; -1: close the one that is open."""

@@ -124,8 +124,14 @@ def pack_facts(facts: "StockFacts") -> tuple[object, ...]:
 
 def redo_stock(state: "State", variant_id: str, facts: list[Any]) -> None:
     """A variant's whole stock."""
-    state.variants.number(variant_id)
-    state.unsettled[variant_id] = cast("StockFacts", facts)
+    whole = cast("StockFacts", tuple(facts))
+    if whole[-1] is None:
+        # Of an earlier version: what follows may be by the column, and must come later.
+        state.variant(variant_id).restore(whole)
+    else:
+        # From then on it is always written as a whole, so that only the last counts.
+        state.variants.number(variant_id)
+        state.unsettled[variant_id] = whole
 
 
 def redo_plain_stock(state: "State", variants: list[list[Any]]) -> None:
