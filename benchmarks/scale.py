@@ -16,11 +16,14 @@ from itertools import islice
 from multiprocessing import get_context
 
 from benchmarks.bench import Bench
+from benchmarks.errors import BenchmarkError
 from benchmarks.reference import check, expected_output, hashed_id
 from benchmarks.report import Row, SectionResult
 from benchmarks.trace import Trace, TraceSizes, make_trace
-from schemas.decode import decode_inventory, decode_subscription
+from schemas.batches import decode_inventory_columns
+from schemas.decode import decode_subscription
 from schemas.encode import encode_slice
+from schemas.errors import InvalidRecord
 from waitlist.policy import PolicyBook
 from waitlist.slot import Slot
 
@@ -76,7 +79,7 @@ class EngineRun:
     def _turn(self, values: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         slot, now = self._slot, self._now
         begun = time.process_time()
-        slot.apply([decode_inventory(value, now) for value in values], now)
+        slot.apply(decode_inventory_columns(values, [now] * len(values), _refuse), now)
         slot.start_due_waves(now)
         parts = slot.take_slices(_TURN, _SHARE)
         told = [record for part in parts for record in encode_slice(part)]
@@ -123,6 +126,10 @@ def run(bench: Bench) -> SectionResult:
 def subject(events: int, variants: int) -> str:
     """What the rows of a size are called."""
     return f"{events:,} events, {variants:,} variants"
+
+
+def _refuse(place: int, error: InvalidRecord) -> None:
+    raise BenchmarkError(f"stock event {place} is refused: {error}")
 
 
 def _measure(job: tuple[int, int], started_at: int, rounds: int) -> list[float]:

@@ -87,8 +87,8 @@ class Notes:
         variant.flags |= TURNED
         return False
 
-    def applied(self, number: int) -> None:
-        """Note that a variant's stock has changed."""
+    def applied(self, number: int, *, may_start: bool) -> None:
+        """Note that a variant's stock has changed, and that a wave may be due for it."""
         rows, row = self.state.variants.figures.rows, number * ROW
         flags = rows[row + FLAGS]
         if not flags & LOGGED:
@@ -99,7 +99,7 @@ class Notes:
         if not flags & CHANGED:
             self.changed.append(number)
         rows[row + FLAGS] = flags | LOGGED | CHANGED
-        if rows[row + OPENED_AT] >= 0 and rows[row + WAITING]:
+        if may_start:
             self.touched[self.state.variants.at(number)] = None
 
 
@@ -141,6 +141,8 @@ def apply_events(notes: Notes, arrivals: Iterable[tuple[Event, int]], now: int) 
             and event.location_id is None
             and not rows[row + FLAGS] & RARE
         ):
+            # Of a cycle that is open, only by a policy that has changed since.
+            was_short = rows[row + TOTAL] < rows[row + LEAST]
             rows[row + AT] = at
             rows[row + TOTAL] = quantity
             rows[row + SEQUENCE] = event.sequence
@@ -148,10 +150,14 @@ def apply_events(notes: Notes, arrivals: Iterable[tuple[Event, int]], now: int) 
             offered = quantity >= rows[row + LEAST]
             if offered is (rows[row + OPENED_AT] < 0):
                 figures.turn(number, at if offered else -1, now)
+                was_short = True
         elif notes.ignores(number, event, now):
             continue
+        else:
+            was_short = True  # or not: it is looked at anyway
         applied += 1
-        may_start = rows[row + WAITING] and rows[row + OPENED_AT] >= 0
+        # While it is offered, more or less stock changes nothing about when a wave is due.
+        may_start = was_short and rows[row + WAITING] > 0 and rows[row + OPENED_AT] >= 0
         if may_start or rows[row + FLAGS] not in _NOTED:
-            notes.applied(number)
+            notes.applied(number, may_start=may_start)
     return seen, applied

@@ -27,7 +27,6 @@ from waitlist.figures import (
     RARE,
     SEQUENCE,
     TOTAL,
-    WAITING,
     Table,
 )
 
@@ -94,7 +93,8 @@ def _apply_plain(notes: Notes, block: StockBlock, numbers: Integers) -> Integers
     was_offered[1:] = offered[:-1]
     was_offered[first] = rows[:, OPENED_AT] >= 0
     odd = (moment <= before) | (offered != was_offered)
-    is_odd = np.logical_or.reduceat(odd, first) | (rows[:, FLAGS] & RARE != 0)
+    is_short = (rows[:, OPENED_AT] >= 0) & (rows[:, TOTAL] < rows[:, LEAST])
+    is_odd = np.logical_or.reduceat(odd, first) | is_short | (rows[:, FLAGS] & RARE != 0)
 
     plain = ~is_odd
     places = last[plain]
@@ -109,15 +109,15 @@ def _apply_plain(notes: Notes, block: StockBlock, numbers: Integers) -> Integers
 
 
 def _noted(notes: Notes, numbers: Integers, rows: Table) -> Table:
-    """Note that the stock of these variants has changed; their rows, with the flags that say so."""
+    """Note that the stock of these variants has changed; their rows, with the flags that say so.
+
+    They stay offered, or not: nothing changes about when a wave is due.
+    """
     flags = rows[:, FLAGS]
     notes.log.stock.extend(numbers[flags & LOGGED == 0].tolist())
     queued = flags & QUEUED != 0
     notes.changed.extend(numbers[queued & (flags & CHANGED == 0)].tolist())
     rows[:, FLAGS] = flags | LOGGED | queued * CHANGED
-    variants = notes.state.variants
-    for number in numbers[(rows[:, OPENED_AT] >= 0) & (rows[:, WAITING] > 0)].tolist():
-        notes.touched[variants.at(number)] = None
     return rows
 
 

@@ -69,6 +69,23 @@ def test_a_block_does_what_its_figures_do_one_by_one(count: int, variants: int) 
         assert _rebuilt(one_by_one) == _rebuilt(at_once) == list(at_once.dump())
 
 
+@pytest.mark.parametrize("is_block", [False, True])
+def test_stock_that_suffices_by_a_new_policy_starts_the_wave(is_block: bool) -> None:  # noqa: FBT001
+    """A cycle stays open when a restart raises the minimum; the wave comes with enough stock."""
+    before = Slot(load_policy({"dwell": "1s"}))
+    before.apply([_sign_up(1, 1), StockEvent("v1", 3, _NOW)], _NOW)
+    slot = Slot(load_policy({"min_quantity": 5}))
+    slot.load(before.dump())
+    slot.start_due_waves(_NOW + 5000)
+    assert not slot.pending()
+    figures: list[Event] = [
+        StockEvent(f"v{number}", 5, _NOW + 5000) for number in range(1, 100 if is_block else 2)
+    ]
+    slot.apply([as_block(figures)] if is_block else figures, _NOW + 6000)
+    slot.start_due_waves(_NOW + 6000)
+    assert 1 == slot.pending()
+
+
 def test_what_is_between_blocks_keeps_its_place() -> None:
     """A sign-up after a block joins the cycle that the block has opened."""
     blocks = [as_block([StockEvent("v1", quantity, _NOW + quantity)]) for quantity in (1, 2)]
