@@ -9,7 +9,7 @@ starts before all have been applied. The others are few, and go one by one throu
 
 from collections.abc import Iterable, Iterator
 from itertools import repeat
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,18 +78,39 @@ def runs(events: Iterable[Event | StockBlock]) -> Iterator[StockBlock | list[Eve
         yield run
 
 
-def _apply_plain(notes: Notes, block: StockBlock, numbers: Integers, now: int) -> Integers:
-    """Apply those that can be applied together; the places of the others, in their order."""
+class _Groups(NamedTuple):
+    """Figures by variant, each variant's in their order.
+
+    Attributes:
+        order: the place of each in the block.
+        first: where each variant begins in that order.
+        last: where it ends.
+        variant: of each figure, counted in that order.
+    """
+
+    order: Integers
+    first: Integers
+    last: Integers
+    variant: Integers
+
+
+def _grouped(numbers: Integers) -> _Groups:
     order = numbers.argsort(kind="stable")
-    number, moment, quantity = numbers[order], block.moments[order], block.quantities[order]
+    number = numbers[order]
     begins = np.empty(len(number), bool)
     begins[0] = True
     np.not_equal(number[1:], number[:-1], out=begins[1:])
     first = begins.nonzero()[0]
     last = np.append(first[1:], len(number)) - 1
+    return _Groups(order, first, last, begins.cumsum() - 1)
+
+
+def _apply_plain(notes: Notes, block: StockBlock, numbers: Integers, now: int) -> Integers:
+    """Apply those that can be applied together; the places of the others, in their order."""
+    order, first, last, variant = _grouped(numbers)
+    number, moment, quantity = numbers[order], block.moments[order], block.quantities[order]
     table = notes.state.variants.figures.table()
     rows = table[number[first]]
-    variant = begins.cumsum() - 1
 
     before = np.empty_like(moment)
     before[1:] = moment[:-1]
