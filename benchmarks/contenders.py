@@ -12,10 +12,11 @@ import msgspec
 
 from benchmarks.bare import BareSettings
 from benchmarks.job import PARTITIONS, Job
+from benchmarks.naive import NaiveSettings
 from benchmarks.processes import ProcessTree, running
 from benchmarks.reference import IdRule, hashed_id, plain_id
 
-__all__ = ["BARE", "CONTENDERS", "RESTOCK", "Contender", "stored_mebibytes"]
+__all__ = ["BARE", "CONTENDERS", "NAIVE", "RESTOCK", "Contender", "stored_mebibytes"]
 
 _MEBIBYTE = 2**20
 
@@ -29,11 +30,14 @@ class Contender:
         command: makes its command line (and the files that it names) for a job; `linger_ms` is
             for those without a choice of their own.
         id_of: the ids it gives to notifications.
+        slow: a large job would take it minutes; it is given the small one, and is compared with
+            what the others need for that.
     """
 
     name: str
     command: Callable[[Job, float], list[str]]
     id_of: IdRule
+    slow: bool = False
 
     @contextmanager
     def started(self, job: Job, linger_ms: float) -> Iterator[ProcessTree]:
@@ -74,10 +78,25 @@ def _bare_command(job: Job, linger_ms: float) -> list[str]:
     return [sys.executable, "-m", "benchmarks.bare", str(config)]
 
 
+def _naive_command(job: Job, _linger_ms: float) -> list[str]:
+    settings = NaiveSettings(
+        bootstrap_servers=job.bootstrap_servers,
+        group=job.name,
+        inventory=job.topics.inventory,
+        subscriptions=job.topics.subscriptions,
+        notifications=job.topics.notifications,
+        recovery=job.directory / "state",
+    )
+    config = job.directory / "naive.json"
+    config.write_text(settings.model_dump_json())
+    return [sys.executable, "-m", "benchmarks.naive", str(config)]
+
+
 RESTOCK = Contender("restock", _restock_command, hashed_id)
 BARE = Contender("bare loop", _bare_command, plain_id)
+NAIVE = Contender("naive Bytewax", _naive_command, plain_id, slow=True)
 CONTENDERS = (BARE, RESTOCK)
-"""All that do the whole job; the first is what the others are compared with."""
+"""All that do every job; the first is what the others are compared with."""
 
 
 def stored_mebibytes(job: Job) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.bench import Bench
-from benchmarks.contenders import CONTENDERS, Contender, stored_mebibytes
+from benchmarks.contenders import CONTENDERS, NAIVE, Contender, stored_mebibytes
 from benchmarks.errors import BenchmarkError
 from benchmarks.job import Job, OpenTransaction, Watcher
 from benchmarks.processes import ProcessTree
@@ -24,6 +24,8 @@ __all__ = ["FlowRun", "run", "run_once", "wait_for_sign_ups", "wait_until"]
 _SMALL = 6
 """The small size, for marginal CPU, is this part of the large one."""
 
+_FLOOR = CONTENDERS[0]
+_ALL = (*CONTENDERS, NAIVE)
 _LINGER = 5.0
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 60.0
@@ -51,6 +53,9 @@ class FlowRun:
     stored_mebibytes: float
 
 
+_Pair = tuple[FlowRun, FlowRun]
+
+
 def run(bench: Bench) -> SectionResult:
     """Measure every contender in turn, in every round.
 
@@ -61,26 +66,31 @@ def run(bench: Bench) -> SectionResult:
     sizes = bench.options.sizes
     bench.say("making up the job")
     large = make_trace(sizes.job, bench.started_at)
-    small = make_trace(sizes.job, bench.started_at, sizes.job.events // _SMALL)
-    runs: dict[str, list[tuple[FlowRun, FlowRun]]] = {each.name: [] for each in CONTENDERS}
+    small, smallest = (
+        make_trace(sizes.job, bench.started_at, sizes.job.events // part)
+        for part in (_SMALL, _SMALL**2)
+    )
+    runs: dict[str, list[_Pair]] = {each.name: [] for each in _ALL}
     if sizes.rounds > 1:
         # A cold broker would be the first one's alone. A single round is but a check.
-        run_once(bench, CONTENDERS[0], small)
+        run_once(bench, _FLOOR, small)
     for number in range(sizes.rounds):
         # The order alternates, so that what the machine does to the first is not one's alone.
-        for contender in CONTENDERS[:: -1 if number % 2 else 1]:
-            pair = [run_once(bench, contender, trace) for trace in (small, large)]
+        for contender in _ALL[:: -1 if number % 2 else 1]:
+            traces = (smallest, small) if contender.slow else (small, large)
+            pair = [run_once(bench, contender, trace) for trace in traces]
             runs[contender.name].append((pair[0], pair[1]))
     job = sizes.job
-    told = runs[CONTENDERS[0].name][0][1].told
+    told = runs[_FLOOR.name][0][1].told
     return SectionResult(
         name="flow",
         title=f"flow: {job.events:,} stock events over {job.variants:,} variants, "
         f"{job.people:,} people waiting, {restocks(large):,} restocks, {told:,} told",
-        rows=[row for each in CONTENDERS for row in _rows(each.name, runs)],
+        rows=[row for each in _ALL for row in _rows(each.name, runs)],
         notes=[
             "CPU: user and system time of the program and its helpers, broker not included.",
             f"marginal CPU: between {job.events // _SMALL:,} and {job.events:,} events.",
+            f"{NAIVE.name} did {len(smallest.picks):,} and {len(small.picks):,} events of the job.",
             "All outputs were checked: nobody missing, nobody twice, nobody else.",
         ],
         sizes={"events": job.events, "variants": job.variants, "people": job.people, "told": told},
@@ -112,7 +122,8 @@ def wait_until(process: ProcessTree, look: Callable[[], int], goal: int, what: s
         if number > newest:
             newest, since = number, time.monotonic()
         elif time.monotonic() - since > _PATIENCE_SECONDS:
-            raise BenchmarkError(f"{what}: {newest} of {goal}, and no headway for a minute")
+            stuck = f"{what}: {newest} of {goal}, and no headway for a minute"
+            raise BenchmarkError(f"{stuck}; {process.last_words()}")
     return most
 
 
@@ -156,7 +167,7 @@ def _wait_for_end(
     return max(most, wait_until(process, lambda: -watcher.behind(topic, ends), 0, "offsets"))
 
 
-def _rows(name: str, runs: dict[str, list[tuple[FlowRun, FlowRun]]]) -> list[Row]:
+def _rows(name: str, runs: dict[str, list[_Pair]]) -> list[Row]:
     own = runs[name]
     rows = [
         Row(name, "events a second", "1/s", [_rate(large) for _, large in own], 0),
@@ -165,12 +176,15 @@ def _rows(name: str, runs: dict[str, list[tuple[FlowRun, FlowRun]]]) -> list[Row
         Row(name, "most memory", "MiB", [large.peak_mebibytes for _, large in own], 0),
         Row(name, "state on disk", "MiB", [large.stored_mebibytes for _, large in own], 1),
     ]
-    floor = CONTENDERS[0].name
+    floor = _FLOOR.name
     if name != floor:
         # Those of one round ran one after the other: their ratio is steadier than either.
-        pairs = list(zip(own, runs[floor], strict=True))
-        rates = [_rate(mine[1]) / _rate(theirs[1]) for mine, theirs in pairs]
-        cpus = [_cpu(mine[1]) / _cpu(theirs[1]) for mine, theirs in pairs]
+        pairs = [
+            (mine, next(each for each in theirs if each.events == mine.events))
+            for (_, mine), theirs in zip(own, runs[floor], strict=True)
+        ]
+        rates = [_rate(mine) / _rate(theirs) for mine, theirs in pairs]
+        cpus = [_cpu(mine) / _cpu(theirs) for mine, theirs in pairs]
         rows.append(Row(name, f"rate, of the {floor}'s", "x", rates))
         rows.append(Row(name, f"CPU, of the {floor}'s", "x", cpus))
     return rows

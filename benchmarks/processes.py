@@ -98,8 +98,12 @@ class ProcessTree:
         except subprocess.TimeoutExpired:
             raise BenchmarkError(f"a program did not stop within {_STOP_SECONDS} s") from None
         if code != 0:
-            tail = self._log.read_text(errors="replace").splitlines()[-3:]
-            raise BenchmarkError(f"a program stopped with {code}: {' | '.join(tail)}")
+            raise BenchmarkError(f"a program stopped with {code}: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """Which program this is, and the last lines it has logged."""
+        tail = self._log.read_text(errors="replace").splitlines()[-3:]
+        return f"{self._log.stem}: {' | '.join(tail)}"
 
     def settle(self, seconds: float = 0.5, share: float = 0.15, limit: float = 120.0) -> None:
         """Wait until the program uses less than a share of a core.
