@@ -10,6 +10,7 @@ RestockError
     ├── OffsetsLost           records to be read next are no longer in the topic
     ├── ConsumerFailed        reading ended with an error that does not pass by itself
     ├── DeliveryFailed        records were not acknowledged by the brokers
+    ├── SinkError             a way to people cannot work as it is set
     └── LeaseError            the lease of a shard
         ├── LeaseHeld         another process looks after the shard
         ├── LeaseLost         the brokers did not acknowledge our lease for too long
@@ -33,6 +34,7 @@ __all__ = [
     "LeaseLost",
     "NotCopartitioned",
     "OffsetsLost",
+    "SinkError",
     "StateDisowned",
     "TopicMissing",
 ]
@@ -68,6 +70,10 @@ class ConsumerFailed(ConnectorError):
 
 class DeliveryFailed(ConnectorError):
     """Records were not acknowledged by the brokers, so their epoch must not become durable."""
+
+
+class SinkError(ConnectorError):
+    """A way to people cannot work as it is set: a template, a key, an address."""
 
 
 class LeaseError(ConnectorError):

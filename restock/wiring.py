@@ -18,6 +18,7 @@ from bytewax.dataflow import Dataflow
 
 from connectors.failure import Failure
 from connectors.kafka.dead_letters import dead_letter, dead_letter_id
+from connectors.kafka.growth import Share
 from connectors.kafka.guard import Guard
 from connectors.kafka.lease import within_lease
 from connectors.kafka.offsets import StartFrom
@@ -129,7 +130,7 @@ def build(
         settings.kafka,
         inputs,
         stop,
-        shard=(shard.index, shard.count),
+        share=Share((shard.index, shard.count)),
         start=_start_from(start),
         override_lost=start is not None,
         on_durable=on_durable,

@@ -201,10 +201,27 @@ class WaitlistStatus(Record):
 
 
 class OrderItem(Record):
-    """One line of an order."""
+    """One line of an order: a variant, or a product whichever its variant."""
 
-    variant_id: Identifier
-    quantity: Ordinal
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("variant_id", "product_id")
+            ]
+        }
+    )
+
+    variant_id: Identifier | None = None
+    product_id: Text | None = None
+    quantity: Annotated[Ordinal, NullMeans(lambda: 1)] = 1
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.variant_id is None and self.product_id is None:
+            message = "needs variant_id or product_id"
+            raise invalid(DeadLetterReason.MISSING_FIELD, message)
+        return self
 
 
 class Order(Record):

@@ -103,6 +103,7 @@ _SPECS: Final = (
         model=records.Order,
         purpose="purchases, so that nobody is told of what they have bought",
         config=_THIRTY_DAYS,
+        dead_letters=True,
     ),
     TopicSpec(
         role="notifications",
@@ -114,6 +115,8 @@ _SPECS: Final = (
         purpose="one record per person told",
         # Whoever rebuilds lost state from the topics needs to know everybody who was told.
         config={**_FOREVER, "max.message.bytes": _TWO_RECORDS},
+        # Those that could not be delivered, above all.
+        dead_letters=True,
         published=True,
     ),
     TopicSpec(

@@ -9,6 +9,7 @@ brokers that do not answer must not hold up those who wait to be told.
 import logging
 import threading
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka.admin import AdminClient
@@ -19,11 +20,28 @@ from connectors.kafka.offsets import EARLIEST, list_offsets
 from connectors.kafka.records import Partition
 from connectors.kafka.settings import KafkaSettings
 
-__all__ = ["Growth", "check_growth", "partitions_of", "refresh_seconds"]
+__all__ = ["Growth", "Share", "check_growth", "partitions_of", "refresh_seconds"]
 
 _LOG: Final = logging.getLogger(__name__)
 _REFRESH_OPTION: Final = "topic.metadata.refresh.interval.ms"
 _REFRESH_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which partitions a process reads.
+
+    Attributes:
+        shard: number of its shard and how many there are.
+        whole: topics that every shard reads all partitions of, as tables.
+    """
+
+    shard: tuple[int, int] = (0, 1)
+    whole: frozenset[str] = frozenset()
+
+    def of(self, topic: str) -> tuple[int, int]:
+        """Number and count of the shard, as far as a topic is concerned."""
+        return (0, 1) if topic in self.whole else self.shard
 
 
 def refresh_seconds(settings: KafkaSettings) -> float:
@@ -33,15 +51,14 @@ def refresh_seconds(settings: KafkaSettings) -> float:
 
 
 def partitions_of(
-    counts: Mapping[str, int], topics: Collection[str], shard: tuple[int, int]
+    counts: Mapping[str, int], topics: Collection[str], share: Share
 ) -> list[Partition]:
     """Return the partitions of a shard: of each topic the `p` with `p % count == number`."""
-    number, count = shard
-    return [
-        (topic, partition)
-        for topic in topics
-        for partition in range(number, counts.get(topic, 0), count)
-    ]
+    found = []
+    for topic in topics:
+        number, count = share.of(topic)
+        found += [(topic, partition) for partition in range(number, counts.get(topic, 0), count)]
+    return found
 
 
 def check_growth(topic: str, before: int, after: int, shard: tuple[int, int]) -> None:
@@ -76,7 +93,7 @@ class Growth:
         settings: How to reach Kafka, and how often to ask.
         admin: The client to ask with.
         counts: How many partitions each topic has.
-        shard: Number of this shard and how many there are.
+        share: Which partitions are ours.
     """
 
     def __init__(
@@ -84,13 +101,13 @@ class Growth:
         settings: KafkaSettings,
         admin: AdminClient,
         counts: Mapping[str, int],
-        shard: tuple[int, int],
+        share: Share,
     ) -> None:
         """Begin to ask."""
         self._settings = settings
         self._admin = admin
         self._counts = dict(counts)
-        self._shard = shard
+        self._share = share
         self._latest: Mapping[str, int] = self._counts
         self._closed = threading.Event()
         threading.Thread(target=self._ask, name="partitions", daemon=True).start()
@@ -113,9 +130,9 @@ class Growth:
         if not grown:
             return {}
         for topic, (before, after) in grown.items():
-            check_growth(topic, before, after, self._shard)
-        old = set(partitions_of(self._counts, grown, self._shard))
-        new = [place for place in partitions_of(latest, grown, self._shard) if place not in old]
+            check_growth(topic, before, after, self._share.of(topic))
+        old = set(partitions_of(self._counts, grown, self._share))
+        new = [place for place in partitions_of(latest, grown, self._share) if place not in old]
         first = list_offsets(self._admin, self._settings, new, EARLIEST)
         for topic, (before, after) in grown.items():
             self._counts[topic] = after

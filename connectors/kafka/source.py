@@ -24,7 +24,7 @@ from connectors.kafka.admin import check_topics, read_cluster
 from connectors.kafka.clients import LASTING_ERRORS, close_within, new_admin, new_consumer
 from connectors.kafka.epochs import EpochListener, Epochs, Offsets, OnDurable
 from connectors.kafka.faults import FetchFaults
-from connectors.kafka.growth import Growth, check_growth, partitions_of
+from connectors.kafka.growth import Growth, Share, check_growth, partitions_of
 from connectors.kafka.offsets import LATEST, StartFrom, list_offsets
 from connectors.kafka.progress import GroupProgress
 from connectors.kafka.records import Partition, RawBatch
@@ -53,8 +53,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         stop: Set it to end the flow after the epoch at hand. The batch that opens an epoch is
             still emitted, so a run with `stop` set from the start makes the initial state durable
             without reading a record.
-        shard: Number of this shard and how many there are: of each topic the partitions `p` with
-            `p % count == number` are read.
+        share: Which partitions of these to read; None: all.
         start: Where to start in partitions without a stored offset.
         override_lost: Start there as well in partitions whose stored offset is lost.
         on_durable: Called when a snapshot has become durable.
@@ -67,7 +66,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         topics: Sequence[str],
         stop: threading.Event,
         *,
-        shard: tuple[int, int] = (0, 1),
+        share: Share | None = None,
         start: StartFrom | None = None,
         override_lost: bool = False,
         on_durable: OnDurable | None = None,
@@ -77,7 +76,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         self._settings = settings
         self._topics = tuple(topics)
         self._stop = stop
-        self._shard = shard
+        self._share = share or Share()
         self._start = start or StartFrom()
         self._override_lost = override_lost
         self._epochs = Epochs(on_durable)
@@ -108,7 +107,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
             counts = self._counts(admin)
             positions = self._positions(admin, counts, stored)
             self.ends_at_start = list_offsets(admin, self._settings, positions.keys(), LATEST)
-            growth = Growth(self._settings, admin, counts, self._shard)
+            growth = Growth(self._settings, admin, counts, self._share)
             self._part = _Part(
                 self._settings,
                 positions,
@@ -184,7 +183,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
     def _positions(
         self, admin: AdminClient, counts: Mapping[str, int], stored: Mapping[Partition, int]
     ) -> Offsets:
-        places = partitions_of(counts, self._topics, self._shard)
+        places = partitions_of(counts, self._topics, self._share)
         self._check_growth(counts, places, stored)
         return resume_offsets(
             admin,
@@ -202,9 +201,9 @@ class KafkaSource(FixedPartitionedSource[RawBatch, Offsets]):
         for topic in {topic for topic, number in places if (topic, number) not in stored}:
             before = [number for name, number in stored if name == topic]
             if before:
-                number, count = self._shard
+                number, count = self._share.of(topic)
                 least = max(before) - number + 1
-                check_growth(topic, -(-least // count) * count, counts[topic], self._shard)
+                check_growth(topic, -(-least // count) * count, counts[topic], (number, count))
 
 
 class _FailedPart(StatefulSourcePartition[RawBatch, Offsets]):

@@ -16,7 +16,7 @@ from connectors.kafka.admin import Cluster, check_topics, cluster
 from connectors.kafka.delivered import _Reader
 from connectors.kafka.delivery import Delivery
 from connectors.kafka.faults import FetchFaults
-from connectors.kafka.growth import Growth, check_growth
+from connectors.kafka.growth import Growth, Share, check_growth
 from connectors.kafka.offsets import EARLIEST, list_offsets
 from connectors.kafka.progress import GroupProgress
 from connectors.kafka.resume import lost_message
@@ -114,7 +114,7 @@ def warned(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) ->
     known = {("t", 0): (0, 9)}
     monkeypatch.setattr("connectors.kafka.faults.watermarks", lambda *_: known)
     monkeypatch.setattr("connectors.kafka.growth.list_offsets", lambda *_: {("t", 1): 0})
-    growth = Growth(SETTINGS, Mock(), {"t": 1}, (0, 1))
+    growth = Growth(SETTINGS, Mock(), {"t": 1}, Share())
     growth._latest = {"t": 2}
     with caplog.at_level(logging.WARNING):
         GroupProgress().on_commit(KafkaError(30), [])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from connectors.kafka.growth import Share
 from connectors.kafka.records import RawBatch
 from tests.support.brokers import CreateTopic
 from tests.support.kafka import numbered, opened_source, produce, source_part, take, values
@@ -41,12 +42,28 @@ def test_a_shard_reads_its_partitions_only(
     topic = create_topic("sharded", partitions=5)
     for partition in range(5):
         produce(bootstrap_servers, topic, [(None, b"%d" % partition)], partition)
-    with opened_source(bootstrap_servers, [topic], shard=(1, 3)) as source:
+    with opened_source(bootstrap_servers, [topic], share=Share((1, 3))) as source:
         part = source_part(source)
         messages = take(part, 2)
 
         assert [b"1", b"4"] == sorted(value or b"" for value in values(messages))
         assert {(topic, 1): 1, (topic, 4): 1} == part.snapshot()
+
+
+def test_a_table_is_read_whole_by_every_shard(
+    bootstrap_servers: str, create_topic: CreateTopic
+) -> None:
+    """Beside its part of one topic a shard may read all partitions of another."""
+    shared, table = create_topic("shared", partitions=2), create_topic("table", partitions=2)
+    for topic in (shared, table):
+        for partition in range(2):
+            produce(bootstrap_servers, topic, [(None, b"x")], partition)
+    share = Share((1, 2), frozenset({table}))
+    with opened_source(bootstrap_servers, [shared, table], share=share) as source:
+        part = source_part(source)
+        take(part, 3)
+
+        assert {(shared, 1): 1, (table, 0): 1, (table, 1): 1} == part.snapshot()
 
 
 def test_resumes_exactly_after_the_snapshot(

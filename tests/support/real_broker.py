@@ -12,9 +12,11 @@ Public names:
 """
 
 import fcntl
+import gc
 import os
 import socket
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -144,11 +146,23 @@ def _start() -> RealBroker:
     return RealBroker(reason=reason)
 
 
+def _client() -> docker.DockerClient | None:
+    """A client of the Docker engine; None: none answers."""
+    with warnings.catch_warnings():
+        # The library forgets a socket then, and the warning would hit some test that runs later.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            return docker.from_env()
+        except docker.errors.DockerException:
+            pass
+        gc.collect()
+    return None
+
+
 def _why_no_image(image: str) -> str:
     """Makes sure that the image is there; else one line that says why it is not."""
-    try:
-        client = docker.from_env()
-    except docker.errors.DockerException:
+    client = _client()
+    if client is None:
         return "no real broker: no Docker engine answers, RESTOCK_TEST_BOOTSTRAP_SERVERS is not set"
     try:
         try:

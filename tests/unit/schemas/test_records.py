@@ -47,6 +47,8 @@ def test_order() -> None:
     assert expected == _read(Order, ORDER)
     assert expected == _read(Order, {**ORDER, "cancelled": None, "shop": "x"})
     assert expected != _read(Order, {**ORDER, "cancelled": True})
+    by_product = _read(Order, {**ORDER, "items": [{"product_id": "P"}]})
+    assert by_product.items == [OrderItem(product_id="P", quantity=1)]
 
 
 def test_delivery() -> None:
@@ -60,6 +62,12 @@ def test_delivery() -> None:
     ("model", "record", "reason", "field"),
     [
         (Order, {**ORDER, "items": []}, DeadLetterReason.OUT_OF_RANGE, "items"),
+        (
+            Order,
+            {**ORDER, "items": [{"quantity": 1}]},
+            DeadLetterReason.MISSING_FIELD,
+            "items[0]",
+        ),
         (
             Order,
             {**ORDER, "items": [{"variant_id": "V", "quantity": 0}]},

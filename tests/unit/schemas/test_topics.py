@@ -30,10 +30,12 @@ def test_topics() -> None:
 
 
 def test_dead_letters() -> None:
-    """The two input topics have dead letters, which may be larger than any record."""
+    """What is read by the flows has dead letters, which may be larger than any record."""
     assert [role for role, spec in TOPICS.items() if spec.dead_letters] == [
         "inventory",
         "subscriptions",
+        "orders",
+        "notifications",
     ]
     assert dead_letter_topic("shop.stock") == "shop.stock.dlq"
     assert int(DEAD_LETTER_CONFIG["max.message.bytes"]) > 2 * 1024 * 1024
