@@ -29,6 +29,7 @@ __all__ = ["build_app", "main"]
 _COMMANDS = {
     "demo": "Watch a flash sale of about 20 seconds; nothing else is needed.",
     "run": "Decide who is told, live, from Kafka to Kafka.",
+    "deliver": "Send what was decided: mail, webhooks, text messages, Klaviyo.",
     "replay": "Run a recorded trace through the decisions, without Kafka.",
     "topics": "Create the topics in Kafka, or check them.",
     "state": "Check, back up or restore what the program remembers.",

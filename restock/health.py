@@ -5,6 +5,7 @@ Alive is what the watchdog says. Ready means that a figure produced now leads to
 without delay. docs/operations.md says what to do about each reason.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from restock.kafka_probe import KafkaProbe
@@ -14,7 +15,7 @@ from restock.watchdog import Watchdog
 
 __all__ = ["CHECKS", "Check", "Health"]
 
-CHECKS = ("flow", "slots", "lease", "durable", "kafka", "input", "journals")
+CHECKS = ("flow", "slots", "lease", "durable", "kafka", "input", "journals", "sinks")
 """The names of the checks, in their order."""
 
 _EPOCHS_LATE = 3
@@ -44,12 +45,19 @@ class Health:
         settings: how long things may take.
         probe: knows whether Kafka answers.
         watchdog: None: there is none, and the program always counts as alive.
+        troubles: for each sink that does not send, why.
     """
 
     def __init__(
-        self, vitals: Vitals, settings: Settings, probe: KafkaProbe, watchdog: Watchdog | None
+        self,
+        vitals: Vitals,
+        settings: Settings,
+        probe: KafkaProbe,
+        watchdog: Watchdog | None,
+        troubles: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._vitals = vitals
+        self._troubles = troubles
         self._probe = probe
         self._watchdog = watchdog
         epoch = settings.state.epoch_interval.total_seconds()
@@ -70,6 +78,7 @@ class Health:
             self._kafka(),
             self._input(),
             self._journals(),
+            self._sinks(),
         )
         return [Check(name, reason) for name, reason in zip(CHECKS, found, strict=True)]
 
@@ -123,3 +132,7 @@ class Health:
                 text = error[:_LONGEST_ERROR]
                 return f"compaction of slot {number} failed {failed} times: {text}"
         return None
+
+    def _sinks(self) -> str | None:
+        found = [f"sink {name}: {trouble}" for name, trouble in sorted(self._troubles().items())]
+        return "; ".join(found) or None

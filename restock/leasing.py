@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lease of the shard that this process is to look after."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from connectors.failure import Failure
 from connectors.kafka.lease import LeaseRequest, ShardLease, boot_clock, validity
 from connectors.kafka.lease_log import KafkaLeaseLog
 from journal.directory import StateDirectory
+from restock.clock import now
 from restock.holder import process_start, this_process
 from restock.settings import Settings
 from restock.shards import Shard
@@ -52,7 +52,7 @@ def leased(
         state_is_new=not state.was_durable,
     )
     log = KafkaLeaseLog(settings.kafka, settings.topics.leases, validity(timeout))
-    lease = ShardLease(request, log, process_start, clock=boot_clock, now=_now)
+    lease = ShardLease(request, log, process_start, clock=boot_clock, now=now)
     try:
         lease.acquire()
         lease.start(failure.record)
@@ -61,7 +61,3 @@ def leased(
         lease.drop()
         raise
     lease.release()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -11,16 +11,11 @@ from typing import TextIO
 
 import structlog
 
-from connectors.kafka.settings import is_secret
+from restock.secret_names import MASK, looks_secret
 from restock.settings import LoggingSettings
 
-__all__ = ["MASK", "configure_logging", "looks_secret"]
+__all__ = ["configure_logging"]
 
-MASK = "**********"
-"""What stands in the place of a value that is not shown."""
-
-_SECRET_WORDS = ("password", "passphrase", "secret", "token", "jaas", "key")
-_HARMLESS_ENDINGS = (".location", ".url", "profile_key")
 _PERSONAL = frozenset({"email", "phone_number", "profile", "profile_key", "identifiers"})
 
 
@@ -57,20 +52,6 @@ def configure_logging(
         wrapper_class=structlog.make_filtering_bound_logger(settings.level),
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
-    )
-
-
-def looks_secret(name: str) -> bool:
-    """Say whether a setting of this name holds what must not be shown.
-
-    Args:
-        name: The last part of a key's path, such as ``sasl.password``.
-    """
-    lowered = name.lower()
-    if is_secret(lowered):
-        return True
-    return not lowered.endswith(_HARMLESS_ENDINGS) and any(
-        word in lowered for word in _SECRET_WORDS
     )
 
 

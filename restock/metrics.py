@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from connectors.kafka.records import Partition
+from delivery.office import Office
 from restock.kafka_probe import KafkaProbe
 from restock.vitals import Flow, Histogram, OpenSlot, Vitals
 from waitlist.counts import Counts
@@ -91,20 +92,37 @@ METRICS: dict[str, MetricSpec] = {
     "restock_compactions_failed_total": MetricSpec("counter", "Compactions that failed."),
     "restock_resume_seconds": MetricSpec("gauge", "What it took to load the slots at the start."),
     "restock_lease_remaining_seconds": MetricSpec("gauge", "For how long the lease holds yet."),
+    "restock_journeys_begun_total": MetricSpec("counter", "Notifications taken for delivery."),
+    "restock_deliveries_total": MetricSpec(
+        "counter",
+        "Messages by what became of them: sent, failed, suppressed, retried or throttled, and why.",
+        ("sink", "outcome", "reason"),
+    ),
+    "restock_deliveries_in_flight": MetricSpec(
+        "gauge", "Messages on their way, until their outcome is durable.", ("sink",)
+    ),
+    "restock_sink_in_trouble": MetricSpec(
+        "gauge", "1 when nothing is sent by a sink, because its receiver fails.", ("sink",)
+    ),
 }
 """Every metric of ours by name; those of the process (`process_*`) come on top."""
 
 
-def registry(vitals: Vitals, probe: KafkaProbe, ready: Callable[[], bool]) -> CollectorRegistry:
+def registry(
+    vitals: Vitals, probe: KafkaProbe, ready: Callable[[], bool], office: Office | None = None
+) -> CollectorRegistry:
     """A registry of its own with all metrics.
 
     Args:
         vitals: of the program.
         probe: knows where the input ends.
         ready: whether /readyz says yes.
+        office: what delivers, where something does.
     """
     own = CollectorRegistry(auto_describe=False)
     own.register(_Collector(vitals, probe, ready))
+    if office is not None:
+        own.register(_DeliveryCollector(office))
     ProcessCollector(registry=own)
     return own
 
@@ -141,6 +159,26 @@ class _Collector(Collector):
         yield _one("restock_epoch_age_seconds", vitals.clock() - since)
         yield _histogram("restock_epoch_duration_seconds", vitals.epoch_seconds)
         yield _histogram("restock_barrier_wait_seconds", vitals.barrier_seconds)
+
+
+class _DeliveryCollector(Collector):
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        lanes = list(self._office.lanes.values())
+        yield _one("restock_journeys_begun_total", self._office.begun)
+        outcomes: dict[_Labels, float] = {
+            (lane.name, *key): count for lane in lanes for key, count in list(lane.outcomes.items())
+        }
+        yield _many("restock_deliveries_total", outcomes)
+        in_flight: dict[_Labels, float] = {(lane.name,): lane.in_flight for lane in lanes}
+        yield _many("restock_deliveries_in_flight", in_flight)
+        trouble: dict[_Labels, float] = {
+            (lane.name,): float(lane.trouble is not None) for lane in lanes
+        }
+        yield _many("restock_sink_in_trouble", trouble)
 
 
 def _records(flow: Flow) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 
+from delivery.office import Office
 from restock.errors import StalledError
 from restock.settings import Settings
 from restock.vitals import Vitals
@@ -20,7 +21,10 @@ __all__ = ["observed"]
 
 @contextmanager
 def observed(
-    settings: Settings, vitals: Vitals, leave: Callable[[Exception], None]
+    settings: Settings,
+    vitals: Vitals,
+    leave: Callable[[Exception], None],
+    office: Office | None = None,
 ) -> Iterator[None]:
     """Watch over the calling thread, and serve its health, while the context lasts.
 
@@ -28,6 +32,7 @@ def observed(
         settings: whether, where, and how patiently.
         vitals: of the program.
         leave: ends the process with an error.
+        office: what delivers, where something does.
 
     Raises:
         StartupError: the health port cannot be had.
@@ -43,13 +48,19 @@ def observed(
                 doing=partial(busy_with, threading.get_ident()),
             )
         if settings.health.port:
-            _serve(stack, settings, vitals, watchdog)
+            _serve(stack, settings, vitals, watchdog, office)
         if watchdog is not None:
             stack.enter_context(watchdog)
         yield
 
 
-def _serve(stack: ExitStack, settings: Settings, vitals: Vitals, watchdog: Watchdog | None) -> None:
+def _serve(
+    stack: ExitStack,
+    settings: Settings,
+    vitals: Vitals,
+    watchdog: Watchdog | None,
+    office: Office | None,
+) -> None:
     # What only a served port needs is not imported otherwise.
     from restock.health import Health  # noqa: PLC0415
     from restock.health_server import HealthServer  # noqa: PLC0415
@@ -57,8 +68,9 @@ def _serve(stack: ExitStack, settings: Settings, vitals: Vitals, watchdog: Watch
     from restock.metrics import registry  # noqa: PLC0415
 
     probe = KafkaProbe(vitals, asks_for_ends(settings.kafka))
-    health = Health(vitals, settings, probe, watchdog)
-    metrics = registry(vitals, probe, lambda: not health.reasons())
+    troubles = dict if office is None else office.troubles
+    health = Health(vitals, settings, probe, watchdog, troubles)
+    metrics = registry(vitals, probe, lambda: not health.reasons(), office)
     where = settings.health
     server = stack.enter_context(HealthServer(where.address, where.port, health, metrics))
     stack.enter_context(probe)

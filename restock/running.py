@@ -3,10 +3,7 @@
 
 import gc
 import os
-import signal
-import sys
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,17 +20,18 @@ from dataflows.restock import FLOW_ID
 from journal.directory import StateDirectory
 from journal.errors import JournalError
 from journal.turns import Turns
-from restock.errors import EXIT_FAILURE, EXIT_OK, StartupError
+from restock.beginning import Start
+from restock.errors import EXIT_OK, StartupError
 from restock.free_space import check_space
 from restock.leasing import leased
+from restock.leaving import leave, stopped_by_signals
 from restock.observing import observed
 from restock.rebuilding import Rebuilding, announce, check_empty, is_announced
 from restock.recovery_store import RECOVERY_PARTS, open_recovery_store, panics_told
 from restock.settings import Settings
 from restock.shards import Shard
 from restock.vitals import Flow, Vitals
-from restock.wiring import Start, build, open_journal, shard_directory
-from schemas.errors import RestockError
+from restock.wiring import build, open_journal, shard_directory
 from schemas.topics import dead_letter_topic
 from waitlist.migrations import OLDEST_VERSION, VERSION
 
@@ -66,7 +64,7 @@ def run(
     log = structlog.get_logger()
     settings.policy_book()
     _check_cluster(settings, shard)
-    failure = Failure(_leave)
+    failure = Failure(leave)
     vitals = Vitals(settings.state.slots, str(shard))
     with (
         observed(settings, vitals, failure.record),
@@ -91,7 +89,7 @@ def run(
             flow(_set_event(), rebuilding)
             state.mark_durable()
         stop = threading.Event()
-        with _stopped_by_signals(stop, vitals), _collector_off():
+        with stopped_by_signals(stop, vitals), _collector_off():
             log.info(
                 "running",
                 shard=str(shard),
@@ -177,25 +175,6 @@ def _state_directory(
 
 
 @contextmanager
-def _stopped_by_signals(stop: threading.Event, vitals: Vitals) -> Iterator[None]:
-    """The first SIGTERM or SIGINT stops at a durable epoch, the second at once."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def on_signal(*_: object) -> None:
-        vitals.stop()
-        stop.set()
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def _collector_off() -> Iterator[None]:
     """Keep Python's cycle collector away from the state, which holds no cycles.
 
@@ -229,20 +208,3 @@ def _set_event() -> threading.Event:
     event = threading.Event()
     event.set()
     return event
-
-
-def _leave(error: Exception) -> None:
-    """End the process where an error was met; the next start resumes as after any crash.
-
-    Raised through Bytewax the error would come out as the panic of a Rust thread, with
-    pages of stack, and at the end of an epoch there is no other way out of it.
-    """
-    if os.environ.get("RESTOCK_DEBUG", "") not in {"", "0"}:
-        traceback.print_exception(error)
-    message = str(error)
-    if not isinstance(error, RestockError | JournalError | OSError):
-        kind = type(error).__name__
-        message = f"unexpected {kind}: {error}; this is a bug, RESTOCK_DEBUG=1 shows where"
-    sys.stderr.write(f"restock: {' '.join(message.split())}\n")
-    sys.stderr.flush()
-    os._exit(EXIT_FAILURE)

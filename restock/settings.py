@@ -17,10 +17,12 @@ from typing_extensions import override
 
 from connectors.durations import Duration, format_duration
 from connectors.kafka.settings import KafkaSettings
+from journey.plan import Plan, load_plan
 from schemas.topics import TOPICS, dead_letter_topic
 from waitlist.policy import PolicyBook, load_policy
 
 __all__ = [
+    "DeliverySettings",
     "HealthSettings",
     "LoggingSettings",
     "Settings",
@@ -120,6 +122,34 @@ class StateSettings(BaseModel):
     watchdog_timeout: Duration = timedelta(minutes=5)
 
 
+class DeliverySettings(BaseModel):
+    """How `restock deliver` works: the ``[delivery]`` table.
+
+    Attributes:
+        directory: Where ledger and progress are kept, made when it is missing.
+        epoch_interval: How often what was read becomes durable.
+        retry_first: The longest pause before a message's second attempt; it doubles each time.
+        retry_longest: No pause between two attempts is longer, unless the receiver asks for it.
+        remember: How long outcomes, orders and sign-offs are kept in the ledger.
+        breaker_failures: So many failures in a row, and a receiver is left alone for a while.
+        breaker_pause: For how long at first; it doubles while the receiver goes on failing.
+        breaker_longest_pause: And for how long at most.
+        stop_patience: How long answers are waited for when the program is told to stop.
+    """
+
+    model_config = _GROUP
+
+    directory: Annotated[Path, Field(strict=False)] = Path("restock-delivery")
+    epoch_interval: Duration = Field(default=timedelta(seconds=1), gt=timedelta(0))
+    retry_first: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0))
+    retry_longest: Duration = Field(default=timedelta(hours=1), gt=timedelta(0))
+    remember: Duration = Field(default=timedelta(days=30), ge=timedelta(days=1))
+    breaker_failures: int = Field(default=10, ge=1)
+    breaker_pause: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0))
+    breaker_longest_pause: Duration = Field(default=timedelta(minutes=1), gt=timedelta(0))
+    stop_patience: Duration = timedelta(seconds=10)
+
+
 class LoggingSettings(BaseModel):
     """What is logged to standard error: the ``[logging]`` table.
 
@@ -159,6 +189,9 @@ class Settings(BaseSettings):
         state: Where the state lives.
         logging: What is logged.
         health: Where the program tells how it is.
+        delivery: How messages are delivered.
+        journey: The ``[journey]`` table as given; `plan` reads it.
+        sinks: The ``[sinks.NAME]`` tables as given; `restock.ways` reads them.
         policy: The ``[policy]`` table as given; `policy_book` reads it.
     """
 
@@ -175,6 +208,9 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     logging: LoggingSettings = LoggingSettings()
     health: HealthSettings = HealthSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    journey: dict[str, object] = Field(default_factory=dict)
+    sinks: dict[str, dict[str, object]] = Field(default_factory=dict)
     policy: dict[str, object] = Field(default_factory=dict)
 
     @override
@@ -217,3 +253,11 @@ class Settings(BaseSettings):
             PolicyError: A policy setting is wrong; the message names the key's path.
         """
         return load_policy(self.policy)
+
+    def plan(self) -> Plan:
+        """Return the plan of journeys that the ``[journey]`` table stands for.
+
+        Raises:
+            PlanError: A setting is wrong; the message names the key's path.
+        """
+        return load_plan(self.journey)

@@ -2,9 +2,9 @@
 """Settings from environment variables: ``RESTOCK_KAFKA__BOOTSTRAP_SERVERS`` and the like.
 
 Two underscores stand for the dot of a key's path. A whole table may be given as a JSON object
-(``RESTOCK_KAFKA__OPTIONS``). A librdkafka option may be given by itself, an underscore for each of
-its dots (``RESTOCK_KAFKA__OPTIONS__SASL_PASSWORD``), so that a secret needs no file. An empty
-variable counts as not given.
+(``RESTOCK_KAFKA__OPTIONS``). So that a secret needs no file, a librdkafka option may be given by
+itself, an underscore for each of its dots (``RESTOCK_KAFKA__OPTIONS__SASL_PASSWORD``), and so may a
+setting of a sink (``RESTOCK_SINKS__MAIL__PASSWORD``). An empty variable counts as not given.
 """
 
 import json
@@ -12,11 +12,13 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from restock.errors import ConfigError
+from restock.secret_names import looks_secret
 
 __all__ = ["PREFIX", "read_environment"]
 
@@ -66,7 +68,7 @@ def _names_setting(model: type[BaseModel], keys: list[str]) -> bool:
         return False
     if inner := _model_of(field):
         return len(keys) == 1 or _names_setting(inner, keys[1:])
-    return len(keys) <= 2 if _is_table(field) else len(keys) == 1  # noqa: PLR2004 - table, key
+    return len(keys) <= 1 + _depth(field)
 
 
 def _value(field: FieldInfo, keys: list[str], text: str, name: str) -> object:
@@ -78,7 +80,10 @@ def _value(field: FieldInfo, keys: list[str], text: str, name: str) -> object:
         return {rest[0]: _value(inner.model_fields[rest[0]], rest, text, name)}
     if keys[0] == "options":
         return {rest[0].replace("_", "."): text}
-    return {rest[0]: _scalar_or_json(text)}
+    value: object = text if looks_secret(rest[-1]) else _scalar_or_json(text)
+    for key in reversed(rest):
+        value = {key: value}
+    return value
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
@@ -89,7 +94,15 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _is_table(field: FieldInfo) -> bool:
-    return getattr(field.annotation, "__origin__", None) is dict
+    return _depth(field) > 0
+
+
+def _depth(field: FieldInfo) -> int:
+    """How many keys lead into a field: 1 of a table, 2 of a table of tables, else 0."""
+    depth, annotation = 0, field.annotation
+    while get_origin(annotation) is dict:
+        depth, annotation = depth + 1, get_args(annotation)[1]
+    return depth
 
 
 def _json(text: str, name: str) -> object:

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from journey.errors import PlanError
 from restock.errors import ConfigError
 from restock.settings import Settings
 from restock.settings_environment import read_environment
@@ -180,6 +181,12 @@ def _validate(merged: dict[str, object], origins: Mapping[KeyPath, str]) -> Sett
         place = _origin_of(path, origins) or "policy"
         message = f"{place}: {error}; see docs/semantics.md section 4"
         raise ConfigError(message) from None
+    try:
+        settings.plan()
+    except PlanError as error:
+        path = tuple(error.path.split("[")[0].split("."))
+        place = _origin_of(path, origins) or "journey"
+        raise ConfigError(f"{place}: {error}; see docs/delivery.md") from None
     try:
         settings.check_watchdog()
     except ValueError as error:

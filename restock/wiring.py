@@ -6,13 +6,11 @@ import os
 import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from bytewax.dataflow import Dataflow
 
@@ -21,7 +19,6 @@ from connectors.kafka.dead_letters import dead_letter, dead_letter_id
 from connectors.kafka.growth import Share
 from connectors.kafka.guard import Guard
 from connectors.kafka.lease import within_lease
-from connectors.kafka.offsets import StartFrom
 from connectors.kafka.records import Headers, Outgoing, Partition
 from connectors.kafka.sink import KafkaSink
 from connectors.kafka.source import KafkaSource
@@ -33,7 +30,9 @@ from dataflows.restock import FLOW_ID, build_flow
 from dataflows.waitlist_step import StepSettings
 from journal.journal import Journal
 from journal.turns import Turns
+from restock.beginning import Start, start_from
 from restock.catching_up import CatchingUp
+from restock.clock import now
 from restock.errors import StartupError, StateError
 from restock.free_space import check_space
 from restock.rebuilding import Rebuilding, check_not_rebuilding
@@ -43,11 +42,10 @@ from restock.shards import Shard
 from schemas.encode import notification_id_of
 from schemas.topics import dead_letter_topic
 
-__all__ = ["Parts", "Start", "build", "flow_from_settings", "open_journal", "shard_directory"]
+__all__ = ["Parts", "build", "flow_from_settings", "open_journal", "shard_directory"]
 
 _MILLISECOND = timedelta(milliseconds=1)
 
-Start = Literal["earliest", "latest"] | int
 OpenJournal = Callable[[int, bytes | None, SlotState], Journal]
 
 
@@ -131,7 +129,7 @@ def build(
         inputs,
         stop,
         share=Share((shard.index, shard.count)),
-        start=_start_from(start),
+        start=start_from(start),
         override_lost=start is not None,
         on_durable=on_durable,
         failure=failure,
@@ -157,7 +155,7 @@ def build(
         max_record_bytes=settings.kafka.max_record_bytes,
         dead_letter=partial(dead_letter, application=FLOW_ID, shard=str(shard)),
         tick=Outgoing(topics.notifications, []),
-        clock=_now,
+        clock=now,
         with_arrivals=rebuilding is not None,
     )
     # In a cluster source and sink may be in other processes.
@@ -169,7 +167,7 @@ def build(
         waitlist=topics.waitlist,
         status_interval=settings.state.status_interval // _MILLISECOND,
         open_journal=journals,
-        clock=_now,
+        clock=now,
         on_error=failure.record,
         pace=pace,
         aftermath=aftermath,
@@ -244,15 +242,5 @@ def _notification_id(
     return None if found is None else found.encode()
 
 
-def _start_from(start: Start | None) -> StartFrom:
-    if start is None:
-        return StartFrom()
-    return StartFrom("timestamp", start) if isinstance(start, int) else StartFrom(start)
-
-
 def _collect_young() -> None:
     gc.collect(1)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from schemas.durations import MILLISECONDS, parse_duration
 from waitlist.errors import PolicyError
 
 __all__ = ["Override", "Policy", "PolicyBook", "load_policy", "parse_duration"]
-
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_LONGEST = 36_500 * _UNITS["d"]
-_DURATION = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +32,11 @@ class Policy:
     per_unit: int | None = None
     wait: int = 0
     dwell: int = 0
-    late_grace: int = 5 * _UNITS["m"]
+    late_grace: int = 5 * MILLISECONDS["m"]
     safety_stock: int = 0
-    expires_after: int | None = 365 * _UNITS["d"]
-    remember: int = 7 * _UNITS["d"]
-    remember_sign_offs: int = 365 * _UNITS["d"]
+    expires_after: int | None = 365 * MILLISECONDS["d"]
+    remember: int = 7 * MILLISECONDS["d"]
+    remember_sign_offs: int = 365 * MILLISECONDS["d"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +72,6 @@ class PolicyBook:
             max(policy.remember for policy in policies),
             max(policy.remember_sign_offs for policy in policies),
         )
-
-
-def parse_duration(value: object) -> int:
-    """A duration in milliseconds: ``"10m"``, ``"250ms"``, or a whole number of seconds.
-
-    Raises:
-        ValueError: it is neither, or longer than 36500 days.
-    """
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-        duration = int(match[1]) * _UNITS[match[2]]
-    elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        duration = value * _UNITS["s"]
-    else:
-        message = "must be a duration such as '10m' (ms, s, m, h, d) or a number of seconds"
-        raise ValueError(message)
-    if duration > _LONGEST:
-        message = "must be at most 36500d"
-        raise ValueError(message)
-    return duration
 
 
 def load_policy(table: Mapping[str, object]) -> PolicyBook:

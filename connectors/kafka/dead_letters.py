@@ -2,10 +2,12 @@
 """Dead letters: the record untouched, and in headers where it was and what was wrong with it.
 
 The headers bear the names of Kafka Connect's `DeadLetterQueueReporter`, which viewers know, plus
-`restock-dlq-reason` with the stable reason.
+`restock-dlq-reason` with the stable reason, and of what could not be delivered
+`restock-dlq-attempts` and `restock-dlq-first-failed-at`.
 """
 
 import traceback
+from collections.abc import Mapping
 from typing import Final
 
 from confluent_kafka import Message
@@ -23,6 +25,7 @@ __all__ = [
     "is_dead_letter",
     "truncated",
     "undated",
+    "undelivered",
 ]
 
 REASON_HEADER: Final = "restock-dlq-reason"
@@ -64,6 +67,43 @@ def dead_letter(message: Message, error: InvalidRecord, application: str, shard:
             (REASON_HEADER, str(error.reason).encode()),
         ],
         timestamp=timestamp if kind else 0,
+    )
+
+
+def undelivered(
+    place: tuple[str, int, int],
+    record: tuple[bytes, bytes],
+    application: str,
+    explanation: Mapping[str, str],
+) -> Outgoing:
+    """Turn a notification that could not be delivered into the record of its dead-letter topic.
+
+    Args:
+        place: topic, partition and offset of the record.
+        record: its key and value, kept as they are.
+        application: the id of the program, as `connector.name`.
+        explanation: further headers: ``reason`` (stable), ``why``, ``detail`` (for people),
+            ``step``, ``channel``, ``attempts`` and ``first-failed-at``.
+    """
+    topic, partition, offset = place
+    detail = f"{explanation['step']} by {explanation['channel']}: {explanation['detail']}"
+    return Outgoing(
+        topic=dead_letter_topic(topic),
+        records=[record],
+        headers=[
+            (_PREFIX + "topic", topic.encode()),
+            (_PREFIX + "partition", str(partition).encode()),
+            (_PREFIX + "offset", str(offset).encode()),
+            (_PREFIX + "connector.name", application.encode()),
+            (_PREFIX + "stage", b"TASK_PUT"),
+            (_PREFIX + "class.name", b"delivery.lane"),
+            (_PREFIX + "exception.message", detail.encode(errors="backslashreplace")),
+            (REASON_HEADER, explanation["reason"].encode()),
+            *(
+                (f"restock-dlq-{name}", explanation[name].encode())
+                for name in ("why", "step", "channel", "attempts", "first-failed-at")
+            ),
+        ],
     )
 
 

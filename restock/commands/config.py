@@ -11,8 +11,8 @@ from cyclopts import App, Parameter
 
 from restock.commands.common import load
 from restock.errors import EXIT_OK
-from restock.log_setup import MASK, looks_secret
 from restock.policy_table import with_defaults
+from restock.secret_names import MASK, looks_secret
 from restock.settings_layers import KeyPath, LoadedSettings
 from restock.toml_text import toml_key, toml_value
 

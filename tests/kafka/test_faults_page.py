@@ -21,7 +21,7 @@ from connectors.kafka.offsets import EARLIEST, list_offsets
 from connectors.kafka.progress import GroupProgress
 from connectors.kafka.resume import lost_message
 from connectors.kafka.source import KafkaSource
-from restock import running
+from restock import leaving
 from restock.embedded_broker import EmbeddedBroker
 from tests.support.kafka import settings_for, source_part
 
@@ -84,7 +84,7 @@ def unreadable() -> str:
 def bug(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
     """The line for an error that nobody expected."""
     monkeypatch.setattr("os._exit", lambda _code: None)
-    running._leave(KeyError("oops"))
+    leaving.leave(KeyError("oops"))
     return capfd.readouterr().err.strip().removeprefix("restock: ")
 
 

@@ -15,7 +15,16 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("connectors", "dataflows", "journal", "restock", "schemas", "waitlist")
+PACKAGES = (
+    "connectors",
+    "dataflows",
+    "delivery",
+    "journal",
+    "journey",
+    "restock",
+    "schemas",
+    "waitlist",
+)
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ("runtime", "dev")
 LONGEST_MODULE = 400

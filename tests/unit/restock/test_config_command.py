@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from restock.cli import main
-from restock.log_setup import MASK, looks_secret
+from restock.secret_names import MASK, looks_secret
 
 FILE = """
 [kafka]

@@ -11,7 +11,8 @@ import pytest
 import structlog
 from typing_extensions import override
 
-from restock.log_setup import MASK, configure_logging
+from restock.log_setup import configure_logging
+from restock.secret_names import MASK
 from restock.settings import LoggingSettings
 
 

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from restock.running import _risk_of_beginning_anew, _stopped_by_signals
+from restock.leaving import stopped_by_signals
+from restock.running import _risk_of_beginning_anew
 from restock.vitals import Vitals
 
 
@@ -15,7 +16,7 @@ def test_the_first_signal_stops_and_is_told_at_once(number: signal.Signals) -> N
     """The flow learns of it, and readiness too; the second signal ends the process."""
     stop, vitals = threading.Event(), Vitals(1)
     before = signal.getsignal(number)
-    with _stopped_by_signals(stop, vitals):
+    with stopped_by_signals(stop, vitals):
         assert (False, False) == (stop.is_set(), vitals.stopping)
         signal.raise_signal(number)
         assert (True, True) == (stop.is_set(), vitals.stopping)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`restock deliver`: from notification records to people, and a preview of what they get."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from restock.commands.common import load
+from restock.commands.run import parse_start
+from restock.log_setup import configure_logging
+from restock.shards import parse_shard
+
+__all__ = ["deliver"]
+
+deliver = App(
+    name="deliver",
+    help="Send what was decided: mail, webhooks, text messages, Klaviyo.",
+    help_epilogue="",
+)
+
+
+@deliver.default
+def run(
+    *,
+    config: Path | None = None,
+    shard: str | None = None,
+    bootstrap_servers: str | None = None,
+    start: Annotated[str | None, Parameter(name="--from")] = None,
+    begin_anew: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Deliver notifications as they come, until told to stop.
+
+    What has become of each is kept in the ledger in [delivery] directory; started again, the
+    program carries on where it was. SIGTERM and Ctrl-C wait for the answers to what is on its way,
+    and end with exit code 0; a second one ends at once, as a crash would: messages whose answer was
+    not written down yet are then sent again, under the same id.
+
+    Parameters
+    ----------
+    config
+        The configuration file; left out: restock.toml in the working directory, if there is one.
+    shard
+        i/n, such as 0/4: look after the partitions p with p mod n = i of notifications and orders.
+        Start one process for each i. Left out: 0/1, all of them.
+    bootstrap_servers
+        Addresses host:port of Kafka brokers, instead of [kafka] bootstrap_servers.
+    start
+        Where to begin in partitions without a usable offset: earliest, latest, or a time (RFC 3339
+        or epoch milliseconds). Left out: the earliest, and an error where an offset is lost.
+    begin_anew
+        Go on without the ledger of the run before; what was sent in the last hours may be sent
+        again.
+    """
+    share = parse_shard("0/1" if shard is None else shard)
+    begin = parse_start(start) if start is not None else None
+    settings = load(config, {"--bootstrap-servers": bootstrap_servers}).settings
+    configure_logging(settings.logging, sys.stderr, os.environ)
+    from restock import delivering  # noqa: PLC0415 - Bytewax and librdkafka, once all is in order
+
+    return delivering.deliver(settings, shard=share, start=begin, begin_anew=begin_anew)

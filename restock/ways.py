@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ways to people: from the ``[sinks.NAME]`` tables to the sinks that deliver.
+
+Each kind has its settings and its sink in `connectors.sinks`; only those that are used are
+imported.
+"""
+
+import hashlib
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from connectors.kafka.settings import KafkaSettings
+from connectors.sinks.contract import Sink
+from delivery.office import Way
+from restock.errors import ConfigError
+from restock.settings import Settings
+
+__all__ = ["KINDS", "build_ways", "read_sinks", "settings_class"]
+
+KINDS: Mapping[str, tuple[str, str]] = {
+    "console": ("lines", "ConsoleSettings"),
+    "email": ("email_settings", "EmailSettings"),
+    "file": ("lines", "FileSettings"),
+    "kafka": ("kafka", "KafkaSinkSettings"),
+    "klaviyo": ("klaviyo_settings", "KlaviyoSettings"),
+    "sms": ("sms", "SmsSettings"),
+    "webhook": ("webhook", "WebhookSettings"),
+}
+"""For each kind of sink the module in `connectors.sinks` and the class of its settings."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+
+
+def settings_class(kind: str) -> type[BaseModel]:
+    """The settings of a kind of sink."""
+    module, name = KINDS[kind]
+    found: type[BaseModel] = getattr(import_module(f"connectors.sinks.{module}"), name)
+    return found
+
+
+def read_sinks(settings: Settings) -> dict[str, BaseModel]:
+    """Read and check the ``[sinks.NAME]`` tables.
+
+    Returns:
+        For each name the settings of its kind.
+
+    Raises:
+        ConfigError: one is wrong, or a channel leads to none of them; the message names the key.
+    """
+    found = {name: _read(name, table) for name, table in settings.sinks.items()}
+    for channel, name in settings.plan().routes.items():
+        if name not in found:
+            known = ", ".join(sorted(found)) or "none"
+            raise ConfigError(
+                f"journey.channels.{channel}: there is no sink {name!r}: make a table "
+                f"[sinks.{name}], or name another (there are: {known})"
+            )
+    return found
+
+
+def build_ways(settings: Settings) -> dict[str, Way]:
+    """Make the sinks that channels lead to.
+
+    Raises:
+        ConfigError: see `read_sinks`; or there is none at all.
+    """
+    routes = settings.plan().routes
+    if not routes:
+        raise ConfigError(
+            'journey.channels: no channel leads anywhere: give them sinks, such as EMAIL = "mail" '
+            "under [journey.channels], with a table [sinks.mail]; see docs/delivery.md"
+        )
+    models = read_sinks(settings)
+    return {
+        name: Way(_build(models[name], settings.kafka), _receiver(models[name]))
+        for name in dict.fromkeys(routes.values())
+    }
+
+
+def _read(name: str, table: Mapping[str, object]) -> BaseModel:
+    place = f"sinks.{name}"
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"{place}: a sink's name is of a-z, 0-9 and _, and begins with a letter")
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ConfigError(f"{place}.kind: must be one of {', '.join(KINDS)}")
+    try:
+        return settings_class(kind).model_validate(dict(table))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join([place, *map(str, first["loc"])])
+        words = " ".join(first["msg"].removeprefix("Value error, ").split())
+        raise ConfigError(f"{path}: {words}; see docs/delivery.md") from None
+
+
+def _build(model: BaseModel, kafka: KafkaSettings) -> Sink:
+    kind: str = model.kind  # type: ignore[attr-defined]  # each has one
+    build: Callable[[Any, KafkaSettings], Sink] = _BUILDERS[kind]
+    return build(model, kafka)
+
+
+def _email(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401 - as are those below
+    from connectors.sinks.email import EmailSink  # noqa: PLC0415 - only where it is used
+
+    return EmailSink(model, lambda: datetime.now(UTC), time.monotonic)
+
+
+def _webhook(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+    from connectors.sinks.webhook import WebhookSink  # noqa: PLC0415
+
+    return WebhookSink(model, time.time)
+
+
+def _sms(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+    from connectors.sinks.sms import SmsSink  # noqa: PLC0415
+
+    return SmsSink(model, time.time)
+
+
+def _klaviyo(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+    from connectors.sinks.klaviyo import KlaviyoSink  # noqa: PLC0415
+
+    return KlaviyoSink(model, time.time)
+
+
+def _kafka(model: Any, kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+    from connectors.sinks.kafka import KafkaSink  # noqa: PLC0415
+
+    return KafkaSink(model, kafka)
+
+
+def _file(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+    from connectors.sinks.lines import FileSink  # noqa: PLC0415
+
+    return FileSink(model)
+
+
+def _console(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+    from connectors.sinks.lines import ConsoleSink  # noqa: PLC0415
+
+    return ConsoleSink(model, sys.stdout.buffer)
+
+
+_BUILDERS: Mapping[str, Callable[[Any, KafkaSettings], Sink]] = {
+    "console": _console,
+    "email": _email,
+    "file": _file,
+    "kafka": _kafka,
+    "klaviyo": _klaviyo,
+    "sms": _sms,
+    "webhook": _webhook,
+}
+
+
+def _receiver(model: BaseModel) -> str:
+    """What a sink leads to, in a form that shows no secret: another is another receiver."""
+    return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
