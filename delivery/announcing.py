@@ -8,7 +8,7 @@ notification, step and channel.
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,6 +16,7 @@ import msgspec
 
 from connectors.kafka.dead_letters import undelivered
 from connectors.kafka.records import Outgoing, Record
+from delivery.batch import Batch
 from delivery.settling import read_letter
 from schemas.timestamps import format_timestamp
 
@@ -40,23 +41,19 @@ class Writes(Protocol):
 
 @dataclass(slots=True)
 class Announced:
-    """A change: the brokers have these entries.
+    """A change: the brokers have all entries up to this one.
 
     Attributes:
-        keys: notification, step and channel of each.
+        number: of the entry.
         reached: set once that is durable.
     """
 
-    keys: Sequence[tuple[str, str, str]]
+    number: int
     reached: threading.Event
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Mark them; the letters are not needed any more."""
-        connection.executemany(
-            "UPDATE entries SET announced = 1, letter = NULL "
-            "WHERE notification_id = ? AND step = ? AND channel = ?",
-            self.keys,
-        )
+    def write(self, batch: Batch) -> None:
+        """Mark them."""
+        batch.connection.execute("UPDATE announced SET number = ?", (self.number,))
 
     def committed(self) -> None:
         """The next ones may be looked for."""
@@ -124,20 +121,20 @@ class Announcer:
     def _tell_some(self) -> bool:
         """Tell some thousand entries; whether there may be more."""
         rows = self._connection.execute(
-            "SELECT notification_id, step, channel, variant_id, profile_key, outcome, reason, "
-            "attempts, first_at, settled_at, letter FROM entries WHERE announced = 0 "
-            "ORDER BY settled_at LIMIT ?",
+            "SELECT number, notification_id, step, channel, variant_id, profile_key, outcome, "
+            "reason, attempts, first_at, settled_at, letter FROM entries "
+            "WHERE number > (SELECT number FROM announced) ORDER BY number LIMIT ?",
             (_AT_ONCE,),
         ).fetchall()
         if not rows:
             return False
-        self._writer.write(Outgoing(self._topic, [_delivery(*row) for row in rows]))
+        self._writer.write(Outgoing(self._topic, [_delivery(*row[1:]) for row in rows]))
         for row in rows:
             if row[-1] is not None:
-                self._writer.write(_dead_letter(*row))
+                self._writer.write(_dead_letter(*row[1:]))
         self._writer.flush()
         reached = threading.Event()
-        self._submit(Announced([row[:3] for row in rows], reached))
+        self._submit(Announced(rows[-1][0], reached))
         while not reached.wait(_LOOK_SECONDS):
             if self._stop.is_set():
                 return False

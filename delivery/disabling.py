@@ -4,6 +4,8 @@
 import sqlite3
 from dataclasses import dataclass
 
+from delivery.batch import Batch
+
 __all__ = ["Disabling", "disabled_sinks"]
 
 
@@ -21,9 +23,9 @@ class Disabling:
     receiver: str
     now: int
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, batch: Batch) -> None:
         """Remember it."""
-        connection.execute(
+        batch.connection.execute(
             "INSERT OR REPLACE INTO disabled VALUES (?, ?, ?)",
             (self.sink, self.receiver, self.now),
         )

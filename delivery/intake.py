@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import orjson
+
+from delivery.batch import Batch
 from delivery.news import Arrived, News, Ordered, SignedOff, Stood
 from delivery.settling import Entry
 from delivery.tasks import Ready, put_tasks
@@ -33,12 +36,9 @@ _STATUS: Final = (
     "WHERE excluded.updated_at >= updated_at"
 )
 _KNOWN: Final = (
-    "SELECT 1 FROM journeys WHERE notification_id = ?1 "
-    "UNION ALL SELECT 1 FROM entries WHERE notification_id = ?1 LIMIT 1"
-)
-_BEGIN: Final = (
-    "INSERT INTO journeys (notification_id, profile_key, state, value, topic, partition, offset, "
-    "position) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "SELECT value FROM json_each(?) WHERE "
+    "EXISTS (SELECT 1 FROM journeys WHERE notification_id = value) OR "
+    "EXISTS (SELECT 1 FROM entries WHERE notification_id = value)"
 )
 
 
@@ -62,42 +62,64 @@ class Intake:
     begun: int = 0
     known: int = 0
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, batch: Batch) -> None:
         """Write all of it."""
-        for piece in self.news:
-            match piece:
-                case Arrived():
-                    self._arrived(connection, piece)
-                case Stood():
-                    row = (piece.variant_id, piece.offered, piece.at)
-                    connection.execute(_STATUS, row)
-                case Ordered():
-                    rows = [
-                        (identifier, item, piece.order_id, piece.at, piece.cancelled)
-                        for identifier in piece.identifiers
-                        for item in piece.items
-                    ]
-                    connection.executemany(_ORDER, rows)
-                case SignedOff():
-                    offs = [(piece.variant_id, who, piece.at) for who in piece.identifiers]
-                    connection.executemany(_SIGN_OFF, offs)
+        self._write_facts(batch.connection)
+        arrived = [piece for piece in self.news if isinstance(piece, Arrived)]
+        ids = orjson.dumps([piece.notified.id for piece in arrived]).decode()
+        known = {row[0] for row in batch.connection.execute(_KNOWN, (ids,))} if arrived else set()
+        gathering: dict[str, int] = {}
+        for piece in arrived:
+            if piece.notified.id in known:
+                self.known += 1
+                continue
+            known.add(piece.notified.id)
+            self.begun += 1
+            self._begin(batch, piece, gathering)
 
     def committed(self) -> None:
         """The event loop is told of all changes of a commit at once."""
 
-    def _arrived(self, connection: sqlite3.Connection, arrived: Arrived) -> None:
-        notified = arrived.notified
-        if connection.execute(_KNOWN, (notified.id,)).fetchone():
-            self.known += 1
-            return
-        self.begun += 1
-        due = _digest_due(connection, notified.profile_key, self.now) if self.plan.digest else None
-        journey, settled = begin(notified, self.now, self.plan, due)
+    def _write_facts(self, connection: sqlite3.Connection) -> None:
+        orders = [
+            (identifier, item, piece.order_id, piece.at, piece.cancelled)
+            for piece in self.news
+            if isinstance(piece, Ordered)
+            for identifier in piece.identifiers
+            for item in piece.items
+        ]
+        offs = [
+            (piece.variant_id, identifier, piece.at)
+            for piece in self.news
+            if isinstance(piece, SignedOff)
+            for identifier in piece.identifiers
+        ]
+        statuses = [
+            (piece.variant_id, piece.offered, piece.at)
+            for piece in self.news
+            if isinstance(piece, Stood)
+        ]
+        for statement, rows in ((_ORDER, orders), (_SIGN_OFF, offs), (_STATUS, statuses)):
+            connection.executemany(statement, rows)
+
+    def _begin(self, batch: Batch, arrived: Arrived, gathering: dict[str, int]) -> None:
+        notified, now, plan = arrived.notified, self.now, self.plan
+        due = None
+        if plan.digest:
+            due = gathering.get(notified.profile_key)
+            if due is None:
+                due = _digest_due(batch.connection, notified.profile_key, now)
+        journey, settled = begin(notified, now, plan, due)
         if journey is not None:
-            row = (notified.id, notified.profile_key, journey.to_bytes(), arrived.value)
-            number = connection.execute(_BEGIN, (*row, *arrived.place, arrived.position)).lastrowid
+            gathering[notified.profile_key] = journey.due_at
+            number = batch.next_number
+            batch.next_number += 1
+            text = arrived.value.decode()
+            state = journey.to_bytes().hex()
+            row = (number, notified.id, notified.profile_key, state, text, *arrived.place)
+            batch.journeys.append((*row, arrived.position))
             rank = (notified.triggered_at, arrived.position)
-            put_tasks(connection, number or 0, journey, rank, self.plan, self.now, self.ready)
+            put_tasks(batch, number, journey, rank, plan, now, self.ready)
         for each in settled:
             Entry(
                 notified.id,
@@ -108,14 +130,14 @@ class Intake:
                 each.outcome.kind,
                 each.outcome.reason or "",
                 attempts=0,
-                first_at=self.now,
-                settled_at=self.now,
-            ).write(connection)
+                first_at=now,
+                settled_at=now,
+            ).write(batch)
 
 
 def _digest_due(connection: sqlite3.Connection, profile_key: str, now: int) -> int | None:
     """When the person's digest is due that still gathers; None: there is none."""
     rows = connection.execute("SELECT state FROM journeys WHERE profile_key = ?", (profile_key,))
-    journeys = [Journey.from_bytes(state) for (state,) in rows]
+    journeys = [Journey.from_bytes(bytes.fromhex(state)) for (state,) in rows]
     gathering = [each.due_at for each in journeys if len(each.sent) == 1 and each.due_at > now]
     return min(gathering, default=None)

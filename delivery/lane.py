@@ -18,7 +18,7 @@ from connectors.sinks.contract import Answer, Resolution, Sink
 from delivery.breaker import Breaker
 from delivery.fairness import FairQueue, Task
 from delivery.lookup import Lookup, Stored
-from delivery.parcels import Packer, Parcel, settled
+from delivery.parcels import Judged, Packer, Parcel, settled
 from delivery.people import People
 from delivery.retries import Retries
 from delivery.settling import Entry, Letter, Settlement, Update
@@ -31,6 +31,7 @@ __all__ = ["Lane", "LaneTools"]
 _LOG: Final = logging.getLogger(__name__)
 _DECISIONS_AT_ONCE: Final = 64
 _UNSETTLED: Final = 2_000
+_LONG: Final = 3_600.0
 _DISABLED: Final = "disabled"
 _SINK_ERROR: Final = "sink_error"
 
@@ -150,13 +151,13 @@ class Lane:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _pause(self) -> float:
-        """For how long nothing can be sent; infinite: until something changes."""
+        """For how many seconds nothing can be sent, unless something changes."""
         if self._unsettled >= _UNSETTLED:
-            return 3600.0
+            return _LONG
         if self.disabled:
             return 0.0
         if len(self._calls) >= self._sink.concurrency or self._is_full():
-            return 3600.0
+            return _LONG
         throttled = self._throttled_until - time.monotonic()
         return max(0.0, throttled, self._breaker.pause())
 
@@ -164,47 +165,55 @@ class Lane:
         return self.in_flight >= self._sink.concurrency * self._sink.batch_size
 
     def _gather(self) -> bool:
-        """Judge what is ready until there is a call's worth; whether to go on at once."""
-        wanted = self._sink.batch_size if self._breaker.is_closed else 1
-        sendings: list[_Sending] = []
-        looked = 0
-        while len(sendings) < wanted and looked < max(wanted, _DECISIONS_AT_ONCE):
-            found = self._queue.next()
-            if found is None:
+        """Judge some of what is ready and send it; whether there may be more."""
+        sink = self._sink
+        calls = (sink.concurrency - len(self._calls)) * sink.batch_size
+        room = min(calls, sink.concurrency * sink.batch_size - self.in_flight)
+        wanted = max(self._sink.batch_size, _DECISIONS_AT_ONCE) if self._breaker.is_closed else 1
+        found: list[tuple[str, Task]] = []
+        while len(found) < min(room, wanted):
+            following = self._queue.next()
+            if following is None:
                 break
-            looked += 1
-            sending = self._judge(*found)
-            if sending is not None:
-                sendings.append(sending)
-        if sendings:
-            self._start(sendings)
-        return looked > 0
+            found.append(following)
+        sendings = self._judge_all(found)
+        for first in range(0, len(sendings), self._sink.batch_size):
+            self._start(sendings[first : first + self._sink.batch_size])
+        return bool(found)
 
-    def _judge(self, variant_id: str, task: Task) -> _Sending | None:
+    def _judge_all(self, found: Sequence[tuple[str, Task]]) -> list[_Sending]:
         tools = self._tools
-        stored = tools.lookup.journey(task.journey)
-        channel = cast("Channel", task.channel)
-        if stored is None or not _is_open(stored, channel):
-            self._queue.settled(variant_id, task)
+        known = tools.lookup.journeys(task.journey for _, task in found)
+        wanted: list[tuple[str, Task, Stored, Channel]] = []
+        for variant_id, task in found:
+            stored = known.get(task.journey)
+            channel = cast("Channel", task.channel)
+            if stored is None or not _is_open(stored, channel):
+                self._queue.settled(variant_id, task)
+            elif tools.people.take(
+                stored.journey.notified.profile_key, partial(self._put_back, variant_id, task)
+            ):
+                wanted.append((variant_id, task, stored, channel))
+        judged = tools.packer.judge([(stored, channel) for *_, stored, channel in wanted])
+        sendings = [
+            self._act(variant_id, task, stored, each)
+            for (variant_id, task, stored, _), each in zip(wanted, judged, strict=True)
+        ]
+        return [sending for sending in sendings if sending is not None]
+
+    def _act(self, variant_id: str, task: Task, stored: Stored, judged: Judged) -> _Sending | None:
+        """Settle what was suppressed, and give what is to be sent."""
+        if judged.parcel is None:
+            profile_key = stored.journey.notified.profile_key
+            free = partial(self._free, profile_key, variant_id, task)
+            self._settle(judged.updates, judged.entries, free)
             return None
-        profile_key = stored.journey.notified.profile_key
-        if not tools.people.take(profile_key, partial(self._put_back, variant_id, task)):
-            return None
-        judged = tools.packer.judge(stored, channel)
-        if judged.parcel is not None and self.disabled:
-            self._settle(judged.updates, judged.entries, lambda: None)
-            answer = Answer(Resolution.DISABLE, _DISABLED)
-            self._give_up(_Sending(variant_id, task, judged.parcel), _DISABLED, answer)
-            return None
-        if judged.parcel is not None:
-            if judged.updates:
-                self._settle(judged.updates, judged.entries, lambda: None)
-            return _Sending(variant_id, task, judged.parcel)
-        self._settle(
-            judged.updates,
-            judged.entries,
-            partial(self._free, profile_key, variant_id, task),
-        )
+        if judged.updates:
+            self._settle(judged.updates, judged.entries, _nothing)
+        sending = _Sending(variant_id, task, judged.parcel)
+        if not self.disabled:
+            return sending
+        self._give_up(sending, _DISABLED, Answer(Resolution.DISABLE, _DISABLED))
         return None
 
     def _start(self, sendings: list[_Sending]) -> None:
@@ -335,6 +344,10 @@ class Lane:
     def _put_back(self, variant_id: str, task: Task) -> None:
         self._queue.put_back(variant_id, task)
         self._changed.set()
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
 
 
 def _is_open(stored: Stored, channel: Channel) -> bool:

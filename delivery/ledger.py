@@ -16,19 +16,18 @@ VERSION = 1
 """Of the tables; kept as SQLite's ``user_version``."""
 
 _TABLES = """
--- A notification on its way: what its journey remembers, and the record itself.
+-- A notification on its way: what its journey remembers (in hexadecimal), and the record itself.
 CREATE TABLE journeys (
     number INTEGER PRIMARY KEY,
     notification_id TEXT NOT NULL UNIQUE,
     profile_key TEXT NOT NULL,
-    state BLOB NOT NULL,
-    value BLOB NOT NULL,
+    state TEXT NOT NULL,
+    value TEXT NOT NULL,
     topic TEXT NOT NULL,
     partition INTEGER NOT NULL,
     offset INTEGER NOT NULL,
     position INTEGER NOT NULL
 );
-CREATE INDEX journeys_by_person ON journeys (profile_key);
 
 -- What is to be done next for it, one row for each channel of its step.
 CREATE TABLE tasks (
@@ -45,8 +44,10 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_ready ON tasks (sink, variant_id, wave_at, position) WHERE ready = 1;
 CREATE INDEX tasks_due ON tasks (due_at) WHERE ready = 0;
 
--- What became of each step on each channel. `announced` turns 1 when Kafka has it.
+-- What became of each step on each channel, in the order in which it was settled. Rows are only
+-- ever added at the end, so that what is told to Kafka, and what is too old, is a number.
 CREATE TABLE entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     notification_id TEXT NOT NULL,
     step TEXT NOT NULL,
     channel TEXT NOT NULL,
@@ -57,13 +58,14 @@ CREATE TABLE entries (
     attempts INTEGER NOT NULL,
     first_at INTEGER NOT NULL,
     settled_at INTEGER NOT NULL,
-    letter BLOB,
-    announced INTEGER NOT NULL,
-    PRIMARY KEY (notification_id, step, channel)
-) WITHOUT ROWID;
-CREATE INDEX entries_unannounced ON entries (settled_at) WHERE announced = 0;
+    letter BLOB
+);
+CREATE INDEX entries_by_id ON entries (notification_id);
 CREATE INDEX entries_sent ON entries (profile_key, settled_at) WHERE outcome = 'sent';
-CREATE INDEX entries_by_time ON entries (settled_at);
+
+-- Up to which entry all are in Kafka.
+CREATE TABLE announced (number INTEGER NOT NULL);
+INSERT INTO announced VALUES (0);
 
 CREATE TABLE orders (
     identifier TEXT NOT NULL,
@@ -102,10 +104,15 @@ _CACHE_KIBIBYTES = 65_536
 _WAL_PAGES = 4_000
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, *, by_person: bool = False) -> sqlite3.Connection:
     """Open the ledger for writing, and make its tables when it is new.
 
     The caller commits. Nobody else may write to the file: the state directory's lock sees to it.
+
+    Args:
+        path: of the file.
+        by_person: whether the journeys of a person must be found quickly, as digests need it;
+            else that index, which costs with every notification, is dropped.
 
     Raises:
         LedgerError: the file cannot be used, or is of another version.
@@ -125,6 +132,12 @@ def open_writer(path: Path) -> sqlite3.Connection:
                 f"{path} is a ledger of version {version}, this program writes version {VERSION}: "
                 "run the release that wrote it, or start with another [delivery] directory"
             )
+        if by_person:
+            connection.execute(
+                "CREATE INDEX IF NOT EXISTS journeys_by_person ON journeys (profile_key)"
+            )
+        else:
+            connection.execute("DROP INDEX IF EXISTS journeys_by_person")
     except sqlite3.Error as error:
         raise LedgerError(
             f"{path} cannot be used as the ledger: {error}; check free space, permissions and the "

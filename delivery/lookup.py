@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger knows, looked up right before a send."""
+"""What the ledger knows, looked up right before messages are sent, for many of them at once.
+
+A statement for each would wait for Python's lock each time, see `delivery.batch`.
+"""
 
 import sqlite3
-from collections.abc import Collection
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import orjson
 
 from connectors.sinks.content import read_notification
 from delivery.news import product_item, variant_item
@@ -12,6 +18,30 @@ from journey.journey import Journey
 from schemas.identifiers import person_identifiers
 
 __all__ = ["Lookup", "Stored"]
+
+_JOURNEYS: Final = (
+    "SELECT number, state, j.value, topic, partition, offset, position "
+    "FROM json_each(?) AS w CROSS JOIN journeys AS j ON number = w.value"
+)
+_OF_PERSON: Final = (
+    "SELECT number, state, value, topic, partition, offset, position FROM journeys "
+    "WHERE profile_key = ?"
+)
+_SIGN_OFFS: Final = (
+    "SELECT w.value ->> 0, max(signed_off_at) FROM json_each(?) AS w CROSS JOIN sign_offs "
+    "ON variant_id = w.value ->> 1 AND identifier = w.value ->> 2 GROUP BY 1"
+)
+_ORDERS: Final = (
+    "SELECT w.value ->> 0, max(ordered_at) FROM json_each(?) AS w CROSS JOIN orders "
+    "ON identifier = w.value ->> 1 AND item = w.value ->> 2 AND cancelled = 0 GROUP BY 1"
+)
+_STATUSES: Final = (
+    "SELECT variant_id, offered FROM json_each(?) CROSS JOIN statuses ON variant_id = value"
+)
+_SENT: Final = (
+    "SELECT profile_key, notification_id, max(settled_at) FROM json_each(?) CROSS JOIN entries "
+    "ON outcome = 'sent' AND profile_key = value GROUP BY 1, 2"
+)
 
 
 class Stored(NamedTuple):
@@ -32,9 +62,6 @@ class Stored(NamedTuple):
     rank: tuple[int, int]
 
 
-_COLUMNS = "number, state, value, topic, partition, offset, position"
-
-
 class Lookup:
     """Asks a reading connection.
 
@@ -46,97 +73,109 @@ class Lookup:
         """Ask nothing yet."""
         self._connection = connection
 
-    def journey(self, number: int) -> Stored | None:
-        """A journey by its number; None: it is over."""
-        row = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM journeys WHERE number = ?",  # noqa: S608 - a constant
-            (number,),
-        ).fetchone()
-        return None if row is None else _stored(*row)
+    def journeys(self, numbers: Iterable[int]) -> dict[int, Stored]:
+        """Journeys by their numbers; those that are over are left out."""
+        rows = self._connection.execute(_JOURNEYS, (_json(list(numbers)),))
+        return {row[0]: _stored(*row) for row in rows}
 
     def of_person(self, profile_key: str) -> list[Stored]:
         """All journeys of a person."""
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM journeys WHERE profile_key = ?",  # noqa: S608 - a constant
-            (profile_key,),
-        )
+        rows = self._connection.execute(_OF_PERSON, (profile_key,))
         return [_stored(*row) for row in rows]
 
-    def facts(self, stored: Stored, together: Collection[str]) -> Facts:
+    def facts(self, messages: Sequence[Sequence[Stored]]) -> list[list[Facts]]:
         """What is known now.
 
         Args:
-            stored: the journey that is to be judged.
-            together: ids of all notifications that its message would tell of.
+            messages: for each message the journeys that it would tell of; all of one person.
+
+        Returns:
+            For each message the facts of each of its journeys.
         """
-        notified = stored.journey.notified
-        person = read_notification(stored.value).profile
-        who = person_identifiers(person.id, person.external_id, person.email, person.phone_number)
-        variant_id, product_id = notified.variant_id, notified.product_id
-        items = [variant_item(variant_id)]
-        if product_id is not None:
-            items.append(product_item(product_id))
-        return Facts(
-            signed_off_at=self._signed_off_at(variant_id, who),
-            ordered_at=self._ordered_at(who, items),
-            offered=self._offered(variant_id),
-            told_at=self._told_at(notified.profile_key, together),
-        )
+        everything = [each for message in messages for each in message]
+        signed_off, ordered = self._signed_off(everything), self._ordered(everything)
+        offered, sent = self._offered(everything), self._sent(everything)
+        found: list[list[Facts]] = []
+        place = 0
+        for message in messages:
+            together = {each.journey.notified.id for each in message}
+            facts = []
+            for each in message:
+                notified = each.journey.notified
+                told = _latest(sent[notified.profile_key], together)
+                status = offered.get(notified.variant_id)
+                facts.append(Facts(signed_off.get(place), ordered.get(place), status, told))
+                place += 1
+            found.append(facts)
+        return found
 
     def next_due(self) -> int | None:
         """When the next task that is not ready falls due, in epoch milliseconds; None: never."""
         found = self._connection.execute("SELECT min(due_at) FROM tasks WHERE ready = 0").fetchone()
         return None if found is None else found[0]
 
-    def _signed_off_at(self, variant_id: str, who: Collection[str]) -> int | None:
-        return self._greatest(
-            "SELECT max(signed_off_at) FROM sign_offs WHERE variant_id = ? AND identifier IN ({})",
-            [variant_id],
-            who,
-        )
-
-    def _ordered_at(self, who: Collection[str], items: list[str]) -> int | None:
-        found = [
-            self._greatest(
-                "SELECT max(ordered_at) FROM orders WHERE cancelled = 0 AND item = ? "
-                "AND identifier IN ({})",
-                [item],
-                who,
-            )
-            for item in items
+    def _signed_off(self, everything: Sequence[Stored]) -> dict[int, int]:
+        wanted = [
+            (place, each.journey.notified.variant_id, who)
+            for place, each in enumerate(everything)
+            for who in _identifiers(each)
         ]
-        return max((at for at in found if at is not None), default=None)
+        return dict(self._connection.execute(_SIGN_OFFS, (_json(wanted),)).fetchall())
 
-    def _offered(self, variant_id: str) -> bool | None:
-        row = self._connection.execute(
-            "SELECT offered FROM statuses WHERE variant_id = ?", (variant_id,)
-        ).fetchone()
-        return None if row is None else bool(row[0])
+    def _ordered(self, everything: Sequence[Stored]) -> dict[int, int]:
+        wanted = [
+            (place, who, item)
+            for place, each in enumerate(everything)
+            for who in _identifiers(each)
+            for item in _items(each)
+        ]
+        return dict(self._connection.execute(_ORDERS, (_json(wanted),)).fetchall())
 
-    def _told_at(self, profile_key: str, together: Collection[str]) -> int | None:
-        return self._greatest(
-            "SELECT max(settled_at) FROM entries WHERE outcome = 'sent' AND profile_key = ? "
-            "AND notification_id NOT IN ({})",
-            [profile_key],
-            together,
-        )
+    def _offered(self, everything: Sequence[Stored]) -> dict[str, bool]:
+        variants = list({each.journey.notified.variant_id for each in everything})
+        rows = self._connection.execute(_STATUSES, (_json(variants),))
+        return {variant_id: bool(offered) for variant_id, offered in rows}
 
-    def _greatest(self, query: str, first: list[str], among: Collection[str]) -> int | None:
-        marks = ",".join("?" * len(among))
-        row = self._connection.execute(query.format(marks), (*first, *among)).fetchone()
-        found: int | None = row[0]
+    def _sent(self, everything: Sequence[Stored]) -> Mapping[str, list[tuple[str, int]]]:
+        people = list({each.journey.notified.profile_key for each in everything})
+        found: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+        for profile_key, notification_id, at in self._connection.execute(_SENT, (_json(people),)):
+            found[profile_key].append((notification_id, at))
         return found
+
+
+def _json(wanted: object) -> str:
+    return orjson.dumps(wanted).decode()
+
+
+def _identifiers(stored: Stored) -> tuple[str, ...]:
+    person = read_notification(stored.value).profile
+    return person_identifiers(person.id, person.external_id, person.email, person.phone_number)
+
+
+def _items(stored: Stored) -> list[str]:
+    notified = stored.journey.notified
+    items = [variant_item(notified.variant_id)]
+    if notified.product_id is not None:
+        items.append(product_item(notified.product_id))
+    return items
+
+
+def _latest(sent: Iterable[tuple[str, int]], together: Collection[str]) -> int | None:
+    return max(
+        (at for notification_id, at in sent if notification_id not in together), default=None
+    )
 
 
 def _stored(
     number: int,
-    state: bytes,
-    value: bytes,
+    state: str,
+    value: str,
     topic: str,
     partition: int,
     offset: int,
     position: int,
 ) -> Stored:
-    journey = Journey.from_bytes(state)
+    journey = Journey.from_bytes(bytes.fromhex(state))
     rank = (journey.notified.triggered_at, position)
-    return Stored(number, journey, value, (topic, partition, offset), rank)
+    return Stored(number, journey, value.encode(), (topic, partition, offset), rank)

@@ -109,7 +109,7 @@ class Office:
         self._office_plan = office_plan
         self._clock = clock
         self._on_error = on_error
-        connection = open_writer(path)
+        connection = open_writer(path, by_person=plan.digest > 0)
         reroute(connection, plan, clock())
         self._scribe = Scribe(connection, on_error, self._after_commit)
         self._reader = open_reader(path)

@@ -9,6 +9,7 @@ from typing import Final
 from connectors.sinks.contract import Message
 from delivery.lookup import Lookup, Stored
 from delivery.settling import Entry, Update
+from journey.facts import Facts
 from journey.journey import (
     Journey,
     Outcome,
@@ -73,18 +74,33 @@ class Packer:
         self._lookup = lookup
         self._clock = clock
 
-    def judge(self, stored: Stored, channel: Channel) -> Judged:
-        """Judge the message that a task calls for, with all that goes into it."""
-        group = self._group(stored, channel)
-        together = [each.journey.notified.id for each in group]
+    def judge(self, wanted: Sequence[tuple[Stored, Channel]]) -> list[Judged]:
+        """Judge the messages that tasks call for, each with all that goes into it.
+
+        Args:
+            wanted: a journey and an open channel of it, each of another person.
+        """
+        groups = [self._group(stored, channel) for stored, channel in wanted]
+        facts = self._lookup.facts(groups)
         now = self._clock()
+        return [
+            self._judge(stored.journey, channel, group, known, now)
+            for (stored, channel), group, known in zip(wanted, groups, facts, strict=True)
+        ]
+
+    def _judge(
+        self,
+        chosen: Journey,
+        channel: Channel,
+        group: Sequence[Stored],
+        facts: Sequence[Facts],
+        now: int,
+    ) -> Judged:
         contents: list[Stored] = []
         updates: list[Update] = []
         entries: list[Entry] = []
-        for each in group:
-            verdict = judge(
-                each.journey, channel, self._lookup.facts(each, together), now, self._plan
-            )
+        for each, known in zip(group, facts, strict=True):
+            verdict = judge(each.journey, channel, known, now, self._plan)
             match verdict:
                 case Send():
                     contents.append(each)
@@ -97,7 +113,7 @@ class Packer:
                     opened = replace(each.journey.channel(channel), next_at=until)
                     after = each.journey.with_channel(opened)
                     updates.append(Update(each.number, each.rank, each.journey, after))
-        parcel = self._parcel(stored.journey, channel, tuple(contents)) if contents else None
+        parcel = self._parcel(chosen, channel, tuple(contents)) if contents else None
         return Judged(parcel, updates, entries)
 
     def _group(self, stored: Stored, channel: Channel) -> list[Stored]:

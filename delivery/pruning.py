@@ -1,18 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is forgotten in the ledger, so that it does not grow for ever."""
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Final
+
+from delivery.batch import Batch
 
 __all__ = ["Pruning"]
 
 _AT_ONCE: Final = 5_000
-# Table, its key, and its time.
-_AGEING: Final = (
-    ("entries", "notification_id, step, channel", "settled_at"),
-    ("orders", "identifier, item, order_id", "ordered_at"),
-    ("sign_offs", "variant_id, identifier", "signed_off_at"),
+_ENTRIES: Final = (
+    # Entries lie in the order of their time; what Kafka does not know yet is kept.
+    "DELETE FROM entries WHERE number <= (SELECT number FROM announced) AND number IN ("
+    "SELECT number FROM (SELECT number, settled_at FROM entries ORDER BY number LIMIT ?2) "
+    "WHERE settled_at < ?1)"
+)
+_ORDERS: Final = (
+    "DELETE FROM orders WHERE (identifier, item, order_id) IN ("
+    "SELECT identifier, item, order_id FROM orders WHERE ordered_at < ?1 "
+    "ORDER BY ordered_at LIMIT ?2)"
+)
+_SIGN_OFFS: Final = (
+    "DELETE FROM sign_offs WHERE (variant_id, identifier) IN ("
+    "SELECT variant_id, identifier FROM sign_offs WHERE signed_off_at < ?1 "
+    "ORDER BY signed_off_at LIMIT ?2)"
 )
 
 
@@ -28,16 +39,10 @@ class Pruning:
     before: int
     deleted: int = 0
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, batch: Batch) -> None:
         """Delete them; whoever has asked asks again while there were any."""
-        for table, key, time in _AGEING:
-            # What Kafka does not know yet is not too old, see `delivery.announcing`.
-            known = " AND announced = 1" if table == "entries" else ""
-            statement = (
-                f"DELETE FROM {table} WHERE ({key}) IN ("  # noqa: S608 - constants
-                f"SELECT {key} FROM {table} WHERE {time} < ?{known} ORDER BY {time} LIMIT ?)"
-            )
-            self.deleted += connection.execute(statement, (self.before, _AT_ONCE)).rowcount
+        for statement in (_ENTRIES, _ORDERS, _SIGN_OFFS):
+            self.deleted += batch.connection.execute(statement, (self.before, _AT_ONCE)).rowcount
 
     def committed(self) -> None:
         """Nobody waits for it."""

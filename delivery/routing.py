@@ -3,6 +3,7 @@
 
 import sqlite3
 
+from delivery.batch import Batch
 from delivery.settling import Entry, Update
 from delivery.tasks import Ready
 from journey.journey import Journey, settle, suppressed
@@ -36,17 +37,18 @@ def reroute(connection: sqlite3.Connection, plan: Plan, now: int) -> None:
 
 
 def _settle_all(connection: sqlite3.Connection, channel: str, plan: Plan, now: int) -> None:
+    batch = Batch(connection, 0)
     rows = connection.execute(
         "SELECT journey, wave_at, tasks.position, state FROM tasks "
         "JOIN journeys ON number = journey WHERE channel = ?",
         (channel,),
     ).fetchall()
     for number, wave_at, position, state in rows:
-        before = Journey.from_bytes(state)
+        before = Journey.from_bytes(bytes.fromhex(state))
         opened = next(each for each in before.open if each.channel == channel)
         outcome = suppressed(Reason.NO_CHANNEL)
         after, _ = settle(before, opened.channel, outcome, now, plan)
-        Update(number, (wave_at, position), before, after).write(connection, plan, now, Ready())
+        Update(number, (wave_at, position), before, after).write(batch, plan, now, Ready())
         notified = before.notified
         Entry(
             notified.id,
@@ -59,4 +61,5 @@ def _settle_all(connection: sqlite3.Connection, channel: str, plan: Plan, now: i
             attempts=opened.attempts,
             first_at=now if opened.first_attempt_at is None else opened.first_attempt_at,
             settled_at=now,
-        ).write(connection)
+        ).write(batch)
+    batch.write()

@@ -9,23 +9,26 @@ portion at most.
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from delivery.batch import Batch
 from delivery.errors import LedgerError
 
 __all__ = ["Change", "Scribe"]
 
 _MOST_AT_ONCE: Final = 2_000
 _WAITING_PORTIONS: Final = 8
+_GATHER_SECONDS: Final = 0.005
 
 
 class Change(Protocol):
     """Something to be written."""
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Write it, within a transaction that others share; called by the writing thread."""
+    def write(self, batch: Batch) -> None:
+        """Add its rows to those of a commit; called by the writing thread."""
 
     def committed(self) -> None:
         """It is durable; called by the writing thread, and must not block."""
@@ -56,6 +59,10 @@ class Scribe:
         self._changed = threading.Condition()
         self._ending = False
         self._broken = False
+        self._written_at = 0.0
+        (self._next_number,) = connection.execute(
+            "SELECT coalesce(max(number), 0) + 1 FROM journeys"
+        ).fetchone()
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
 
     def start(self) -> None:
@@ -105,6 +112,9 @@ class Scribe:
     def _next(self) -> list[Change]:
         with self._changed:
             self._changed.wait_for(lambda: self._urgent or self._portions or self._ending)
+        # A commit costs much the same for one change and for a hundred.
+        time.sleep(max(0.0, self._written_at + _GATHER_SECONDS - time.monotonic()))
+        with self._changed:
             count = min(len(self._urgent), _MOST_AT_ONCE)
             changes = [self._urgent.popleft() for _ in range(count)]
             if self._portions:
@@ -116,12 +126,16 @@ class Scribe:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
+            batch = Batch(connection, self._next_number)
             for change in changes:
-                change.write(connection)
+                change.write(batch)
+            batch.write()
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+        self._next_number = batch.next_number
+        self._written_at = time.monotonic()
         for change in changes:
             change.committed()
         self._after_commit(changes)
@@ -133,7 +147,7 @@ class _Mark:
     def __init__(self, reached: threading.Event) -> None:
         self._reached = reached
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, batch: Batch) -> None:
         """There is nothing to write."""
 
     def committed(self) -> None:

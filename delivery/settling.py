@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What became of a message, as a change to the ledger."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
-from delivery.tasks import Rank, Ready, delete_task, put_tasks
+from delivery.batch import Batch
+from delivery.tasks import Rank, Ready, put_tasks
 from journey.journey import Journey
 from journey.plan import Plan
 
 __all__ = ["Entry", "Letter", "Settlement", "Update", "read_letter"]
-
-_ENTER: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
 
 
 class Letter(msgspec.Struct, frozen=True, array_like=True):
@@ -76,24 +74,24 @@ class Entry:
     settled_at: int
     letter: Letter | None = None
 
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Write it; what the ledger says already under its key is replaced."""
-        connection.execute(
-            _ENTER,
-            (
-                self.notification_id,
-                self.step,
-                self.channel,
-                self.variant_id,
-                self.profile_key,
-                self.outcome,
-                self.reason,
-                self.attempts,
-                self.first_at,
-                self.settled_at,
-                None if self.letter is None else _pack(self.letter),
-            ),
+    def write(self, batch: Batch) -> None:
+        """Write it."""
+        row = (
+            self.notification_id,
+            self.step,
+            self.channel,
+            self.variant_id,
+            self.profile_key,
+            self.outcome,
+            self.reason,
+            self.attempts,
+            self.first_at,
+            self.settled_at,
         )
+        if self.letter is None:
+            batch.entries.append(row)
+        else:
+            batch.letters.append((*row, _pack(self.letter)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +110,20 @@ class Update:
     before: Journey
     after: Journey | None
 
-    def write(self, connection: sqlite3.Connection, plan: Plan, now: int, ready: Ready) -> None:
+    def write(self, batch: Batch, plan: Plan, now: int, ready: Ready) -> None:
         """Write the journey and its tasks."""
         if self.after is None:
-            connection.execute("DELETE FROM tasks WHERE journey = ?", (self.number,))
-            connection.execute("DELETE FROM journeys WHERE number = ?", (self.number,))
+            batch.over.append(self.number)
             return
         left = {opened.channel for opened in self.after.open}
-        for opened in self.before.open:
-            if opened.channel not in left:
-                delete_task(connection, self.number, opened.channel)
+        batch.settled += [
+            (self.number, opened.channel)
+            for opened in self.before.open
+            if opened.channel not in left
+        ]
         changed = [opened for opened in self.after.open if opened not in self.before.open]
-        put_tasks(connection, self.number, self.after, self.rank, plan, now, ready, changed)
-        connection.execute(
-            "UPDATE journeys SET state = ? WHERE number = ?", (self.after.to_bytes(), self.number)
-        )
+        put_tasks(batch, self.number, self.after, self.rank, plan, now, ready, changed)
+        batch.states.append((self.number, self.after.to_bytes().hex()))
 
 
 @dataclass(slots=True)
@@ -149,12 +146,12 @@ class Settlement:
     done: Callable[[], None]
     ready: Ready = field(default_factory=Ready)
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, batch: Batch) -> None:
         """Write all of it."""
         for update in self.updates:
-            update.write(connection, self.plan, self.now, self.ready)
+            update.write(batch, self.plan, self.now, self.ready)
         for entry in self.entries:
-            entry.write(connection)
+            entry.write(batch)
 
     def committed(self) -> None:
         """The event loop is told of all changes of a commit at once."""

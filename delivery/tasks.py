@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tasks of a journey in the ledger: one row for each open channel of its step."""
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from delivery.batch import Batch
 from journey.journey import Journey
 from journey.plan import Plan
 from journey.state import OpenChannel
 
-__all__ = ["Rank", "Ready", "Ripening", "delete_task", "put_tasks"]
+__all__ = ["Rank", "Ready", "Ripening", "put_tasks"]
 
 Rank = tuple[int, int]
 """When a wave started in epoch milliseconds, and a place in it."""
 
-_PUT: Final = "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _RIPE_AT_ONCE: Final = 2_000
 
 
@@ -33,7 +32,7 @@ class Ready:
 
 
 def put_tasks(
-    connection: sqlite3.Connection,
+    batch: Batch,
     number: int,
     journey: Journey,
     rank: Rank,
@@ -45,7 +44,7 @@ def put_tasks(
     """Write the tasks of a journey.
 
     Args:
-        connection: the writing one.
+        batch: where to.
         number: of the journey.
         journey: the journey.
         rank: of its notification.
@@ -58,17 +57,10 @@ def put_tasks(
     for opened in journey.open if channels is None else channels:
         sink = plan.routes[opened.channel]
         is_ready = opened.next_at <= now
-        connection.execute(
-            _PUT,
-            (number, opened.channel, sink, variant_id, *rank, opened.next_at, is_ready),
-        )
+        row = (number, opened.channel, sink, variant_id, *rank, opened.next_at, int(is_ready))
+        batch.tasks.append(row)
         if is_ready:
             ready.add(sink, variant_id, rank)
-
-
-def delete_task(connection: sqlite3.Connection, number: int, channel: str) -> None:
-    """Delete the task of a channel that is settled."""
-    connection.execute("DELETE FROM tasks WHERE journey = ? AND channel = ?", (number, channel))
 
 
 @dataclass(slots=True)
@@ -83,9 +75,9 @@ class Ripening:
     now: int
     ready: Ready
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def write(self, batch: Batch) -> None:
         """Mark some thousand; whoever has asked asks again."""
-        rows = connection.execute(
+        rows = batch.connection.execute(
             "UPDATE tasks SET ready = 1 WHERE (journey, channel) IN ("
             "SELECT journey, channel FROM tasks WHERE ready = 0 AND due_at <= ? "
             "ORDER BY due_at LIMIT ?) RETURNING sink, variant_id, wave_at, position",

@@ -205,7 +205,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         threading.Event().wait(0.005)
 
 
-def entries(path: Path) -> list[tuple[str, ...]]:
+def entries(path: Path) -> list[tuple[Any, ...]]:
     """Step, channel, outcome, reason and attempts of each entry of the ledger, and whose it is."""
     with closing(sqlite3.connect(path / "ledger.sqlite3")) as connection:
         return connection.execute(
