@@ -50,6 +50,7 @@ class TestClock:
         self.now = now
 
     def __call__(self) -> int:
+        """The time it is."""
         return self.now
 
     def passes(self, milliseconds: int) -> bool:
@@ -80,6 +81,7 @@ class FakeSink:
         """Nothing to do."""
 
     async def send(self, messages: Sequence[Message]) -> Sequence[Answer]:
+        """Answer as the test says."""
         self.calls.append(list(messages))
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
@@ -94,6 +96,7 @@ class FakeSink:
 
     @property
     def messages(self) -> list[Message]:
+        """All that was handed over."""
         return [message for call in self.calls for message in call]
 
 
@@ -105,9 +108,11 @@ class MemoryWriter:
         self.flushed = 0
 
     def write(self, outgoing: Outgoing) -> None:
+        """Keep them."""
         self.records.append(outgoing)
 
     def flush(self) -> None:
+        """Count them."""
         self.flushed = len(self.records)
 
     def deliveries(self) -> list[dict[str, Any]]:
@@ -172,7 +177,7 @@ def opened_office(
     breaker: BreakerPlan | None = None,
     patience: float = 1.0,
 ) -> Iterator[Office]:
-    """An office that has started and sends; an error of a thread of its own is raised at the end."""
+    """An office that has started and sends; errors of its threads are raised at the end."""
     errors: list[Exception] = []
     office = Office(
         path / "ledger.sqlite3",
