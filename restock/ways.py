@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from connectors.kafka.settings import KafkaSettings
 from connectors.sinks.contract import Sink
 from delivery.office import Way
+from delivery.remote import RemoteSink
 from restock.errors import ConfigError
 from restock.settings import Settings
 
@@ -34,6 +36,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "webhook": ("webhook", "WebhookSettings"),
 }
 """For each kind of sink the module in `connectors.sinks` and the class of its settings."""
+
+_NEAR = frozenset({"console", "file", "kafka"})
+"""Kinds that cost too little for a process of their own."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 
@@ -79,7 +84,7 @@ def build_ways(settings: Settings) -> dict[str, Way]:
         )
     models = read_sinks(settings)
     return {
-        name: Way(_build(models[name], settings.kafka), _receiver(models[name]))
+        name: Way(_sink(name, models[name], settings.kafka), _receiver(models[name]))
         for name in dict.fromkeys(routes.values())
     }
 
@@ -98,6 +103,12 @@ def _read(name: str, table: Mapping[str, object]) -> BaseModel:
         path = ".".join([place, *map(str, first["loc"])])
         words = " ".join(first["msg"].removeprefix("Value error, ").split())
         raise ConfigError(f"{path}: {words}; see docs/delivery.md") from None
+
+
+def _sink(name: str, model: BaseModel, kafka: KafkaSettings) -> Sink:
+    kind: str = model.kind  # type: ignore[attr-defined]  # each has one
+    build = partial(_build, model, kafka)
+    return build() if kind in _NEAR else RemoteSink(name, build)
 
 
 def _build(model: BaseModel, kafka: KafkaSettings) -> Sink:

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from restock.commands.common import load
 from restock.commands.run import parse_start
+from restock.errors import EXIT_OK
 from restock.log_setup import configure_logging
 from restock.shards import parse_shard
 
@@ -61,3 +62,43 @@ def run(
     from restock import delivering  # noqa: PLC0415 - Bytewax and librdkafka, once all is in order
 
     return delivering.deliver(settings, shard=share, start=begin, begin_anew=begin_anew)
+
+
+@deliver.command
+def preview(
+    *,
+    config: Path | None = None,
+    sink: str | None = None,
+    template: str = "back_in_stock",
+    locale: str | None = None,
+    notification: Path | None = None,
+    output: Path | None = None,
+    digest: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Show a mail as it would be sent; nothing is sent and nothing connected.
+
+    Parameters
+    ----------
+    config
+        The configuration file; left out: restock.toml in the working directory, if there is one.
+    sink
+        Name of a sink of the kind email; left out: the only one there is, or one of defaults.
+    template
+        Which template.
+    locale
+        Such as sv-SE; left out: that of the notification.
+    notification
+        A file with notification records, one JSON object a line, all of one person; several are
+        shown as a digest. Left out: a sample.
+    output
+        Where to write it: NAME.html the page, NAME.txt the text, NAME.eml the whole mail. Left out:
+        subject, headers and text on the terminal.
+    digest
+        Show two samples in one mail.
+    """
+    from restock.previewing import Wanted, show_preview  # noqa: PLC0415 - templates, only for this
+
+    settings = load(config).settings
+    wanted = Wanted(sink, template, locale, notification, digest=digest)
+    show_preview(settings, wanted, output, sys.stdout)
+    return EXIT_OK
