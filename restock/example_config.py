@@ -12,7 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from restock.docstrings import attributes, summary
 from restock.errors import EXIT_FAILURE, EXIT_OK
+from restock.example_sinks import example_journey, example_sinks
 from restock.policy_table import POLICY_SETTINGS
 from restock.settings import Settings
 from restock.toml_text import toml_key, toml_value
@@ -54,7 +56,8 @@ _OVERRIDES = """\
 
 def example_config() -> str:
     """Return the content of the example file."""
-    return "\n".join([_HEAD, *_tables(), _policy(), _OVERRIDES])
+    sinks = list(example_sinks())
+    return "\n".join([_HEAD, *_tables(), example_journey(), *sinks, _policy(), _OVERRIDES])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,36 +83,18 @@ def _tables() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            yield "\n".join([f"# {_summary(model)}", f"[{name}]", *_settings(model), ""])
+            yield "\n".join([f"# {summary(model)}", f"[{name}]", *_settings(model), ""])
         if name == "kafka":
             yield _KAFKA_OPTIONS
 
 
 def _settings(model: type[BaseModel]) -> Iterator[str]:
-    meanings = _attributes(model)
+    meanings = attributes(model)
     defaults = model().model_dump(mode="json")
     for name in model.model_fields:
         if not isinstance(defaults[name], dict):
             yield f"# {meanings[name]}"
             yield f"# {toml_key(name)} = {toml_value(defaults[name])}"
-
-
-def _summary(model: type[BaseModel]) -> str:
-    line = (model.__doc__ or "").partition("\n")[0]
-    return f"{line.rpartition(':')[0] or line.rstrip('.')}."
-
-
-def _attributes(model: type[BaseModel]) -> dict[str, str]:
-    """Return the meanings of a model's fields from the Attributes of its docstring."""
-    _, _, text = (model.__doc__ or "").partition("Attributes:\n")
-    meanings: dict[str, str] = {}
-    for line in text.splitlines():
-        name, separator, meaning = line.strip().partition(": ")
-        if separator and name in model.model_fields:
-            meanings[last := name] = meaning
-        elif line.strip() and meanings:
-            meanings[last] += f" {line.strip()}"
-    return meanings
 
 
 def _policy() -> str:

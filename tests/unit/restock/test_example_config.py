@@ -9,6 +9,7 @@ import pytest
 from restock.example_config import EXAMPLE_FILE, example_config, main
 from restock.settings import Settings
 from restock.settings_layers import load_settings
+from restock.ways import KINDS, read_sinks
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +30,7 @@ def test_the_example_file_changes_nothing(tmp_path: Path) -> None:
 
 def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
     """With every setting uncommented the file still loads, and states the defaults."""
-    text = re.sub(r"(?m)^# (?=\[\[|\S+ = )", "", example_config())
+    text = re.sub(r"(?m)^# (?=\[|\S+ = )", "", example_config())
     file = tmp_path / "restock.toml"
     file.write_text(text, encoding="utf-8")
     settings = load_settings(file, environment={}, directory=tmp_path).settings
@@ -41,6 +42,11 @@ def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
     assert len(settings.policy_book().overrides) == 1
     assert "SASL_SSL" == settings.kafka.options["security.protocol"]
     assert defaults.kafka == settings.kafka.model_copy(update={"options": {}})
+    assert defaults.delivery == settings.delivery
+    ours, its = defaults.plan(), settings.plan()
+    same = ("steps", "max_age", "recently_told", "digest", "email_consent", "retry_for")
+    assert [getattr(ours, name) for name in same] == [getattr(its, name) for name in same]
+    assert [*KINDS] == [model.model_dump()["kind"] for model in read_sinks(settings).values()]
 
 
 def test_drift_is_reported_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
