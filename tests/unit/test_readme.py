@@ -10,8 +10,12 @@ import orjson
 import pytest
 
 from connectors.kafka.clients import new_admin
+from journey.reasons import Reason
 from restock.cli import main
 from restock.settings_layers import load_settings
+from restock.ways import build_ways
+from schemas.records import Order
+from schemas.validation import validate_record
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,3 +56,24 @@ def test_every_link_in_the_readme_leads_somewhere() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
     assert len(links) > 4
     assert [] == [link for link in links if not (ROOT / link).exists()]
+
+
+def test_the_configuration_in_the_page_on_delivery_is_valid(tmp_path: Path) -> None:
+    """Its sinks can be made, its steps are a journey, and its order is one."""
+    page = (ROOT / "docs" / "delivery.md").read_text()
+    (tmp_path / "restock.toml").write_text(
+        "\n".join(re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
+    )
+    environment = {"RESTOCK_SINKS__MAIL__PASSWORD": "x"}
+    settings = load_settings(None, environment=environment, directory=tmp_path).settings
+    assert ["mail", "hook"] == list(build_ways(settings))
+    assert ["first", "nudge"] == [step.name for step in settings.plan().steps]
+    (order,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert 2 == len(validate_record(Order, order.encode()).items)
+
+
+def test_every_reason_is_in_the_page_on_delivery() -> None:
+    """Whoever finds one in a record can look it up, and only those."""
+    page = (ROOT / "docs" / "delivery.md").read_text()
+    table = page[page.index("| reason |") : page.index("`quiet_hours` put")]
+    assert sorted(Reason) == sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
