@@ -48,6 +48,7 @@ class LaneTools:
         retries: when to try again.
         submit: hands a change to the ledger.
         clock: epoch milliseconds.
+        on_error: told of what ends the program.
     """
 
     plan: Plan
@@ -57,6 +58,7 @@ class LaneTools:
     retries: Retries
     submit: Callable[[Settlement], None]
     clock: Callable[[], int]
+    on_error: Callable[[Exception], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,8 @@ class Lane:
     def _ended(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
         self._changed.set()
+        if not call.cancelled() and isinstance(error := call.exception(), Exception):
+            self._tools.on_error(error)
 
     async def _send(self, sendings: list[_Sending]) -> None:
         messages = [sending.parcel.message for sending in sendings]

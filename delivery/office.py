@@ -178,8 +178,16 @@ class Office:
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(self._loop_failed)
         self._loop.run_forever()
         self._loop.close()
+
+    def _loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            self._on_error(error)
+        else:
+            loop.default_exception_handler(context)
 
     async def _open(self) -> None:
         lookup = Lookup(self._reader)
@@ -196,6 +204,7 @@ class Office:
             retries,
             self._scribe.submit,
             self._clock,
+            self._on_error,
         )
         disabled = disabled_sinks(self._reader)
         for name, way in self._ways.items():

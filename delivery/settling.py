@@ -122,6 +122,9 @@ class Update:
             if opened.channel not in left
         ]
         changed = [opened for opened in self.after.open if opened not in self.before.open]
+        if not changed and len(left) == len(self.before.open):
+            # It waits for what it waited for already: so it must not count as ready.
+            changed = list(self.after.open)
         put_tasks(batch, self.number, self.after, self.rank, plan, now, ready, changed)
         batch.states.append((self.number, self.after.to_bytes().hex()))
 

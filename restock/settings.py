@@ -261,3 +261,18 @@ class Settings(BaseSettings):
             PlanError: A setting is wrong; the message names the key's path.
         """
         return load_plan(self.journey)
+
+    def check_delivery(self) -> None:
+        """Check that the ledger remembers for as long as journeys look back.
+
+        Raises:
+            ValueError: It forgets too early.
+            PlanError: A setting of the journey is wrong.
+        """
+        recently = timedelta(milliseconds=self.plan().recently_told)
+        if self.delivery.remember < recently:
+            message = (
+                f"must be at least journey.recently_told ({format_duration(recently)}), but is "
+                f"{format_duration(self.delivery.remember)}"
+            )
+            raise ValueError(message)

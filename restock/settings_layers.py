@@ -187,12 +187,16 @@ def _validate(merged: dict[str, object], origins: Mapping[KeyPath, str]) -> Sett
         path = tuple(error.path.split("[")[0].split("."))
         place = _origin_of(path, origins) or "journey"
         raise ConfigError(f"{place}: {error}; see docs/delivery.md") from None
-    try:
-        settings.check_watchdog()
-    except ValueError as error:
-        place = _origin_of(("state", "watchdog_timeout"), origins) or "settings"
-        message = f"{place}: state.watchdog_timeout: {error}; see restock.example.toml"
-        raise ConfigError(message) from None
+    for check, key in (
+        (settings.check_watchdog, ("state", "watchdog_timeout")),
+        (settings.check_delivery, ("delivery", "remember")),
+    ):
+        try:
+            check()
+        except ValueError as error:
+            place = _origin_of(key, origins) or "settings"
+            message = f"{place}: {'.'.join(key)}: {error}; see restock.example.toml"
+            raise ConfigError(message) from None
     return settings
 
 

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -41,6 +42,19 @@ _NEAR = frozenset({"console", "file", "kafka"})
 """Kinds that cost too little for a process of their own."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What a sink may need beside its own settings.
+
+    Attributes:
+        kafka: how to reach Kafka.
+        templates: that the steps of the journey name.
+    """
+
+    kafka: KafkaSettings
+    templates: tuple[str, ...]
 
 
 def settings_class(kind: str) -> type[BaseModel]:
@@ -83,8 +97,9 @@ def build_ways(settings: Settings) -> dict[str, Way]:
             "under [journey.channels], with a table [sinks.mail]; see docs/delivery.md"
         )
     models = read_sinks(settings)
+    around = _Around(settings.kafka, tuple(step.template for step in settings.plan().steps))
     return {
-        name: Way(_sink(name, models[name], settings.kafka), _receiver(models[name]))
+        name: Way(_sink(name, models[name], around), _receiver(models[name]))
         for name in dict.fromkeys(routes.values())
     }
 
@@ -105,61 +120,60 @@ def _read(name: str, table: Mapping[str, object]) -> BaseModel:
         raise ConfigError(f"{path}: {words}; see docs/delivery.md") from None
 
 
-def _sink(name: str, model: BaseModel, kafka: KafkaSettings) -> Sink:
+def _sink(name: str, model: BaseModel, around: _Around) -> Sink:
     kind: str = model.kind  # type: ignore[attr-defined]  # each has one
-    build = partial(_build, model, kafka)
+    build = partial(_build, model, around)
     return build() if kind in _NEAR else RemoteSink(name, build)
 
 
-def _build(model: BaseModel, kafka: KafkaSettings) -> Sink:
+def _build(model: BaseModel, around: _Around) -> Sink:
     kind: str = model.kind  # type: ignore[attr-defined]  # each has one
-    build: Callable[[Any, KafkaSettings], Sink] = _BUILDERS[kind]
-    return build(model, kafka)
+    return _BUILDERS[kind](model, around)
 
 
-def _email(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401 - as are those below
+def _email(model: Any, around: _Around) -> Sink:  # noqa: ANN401 - as are those below
     from connectors.sinks.email import EmailSink  # noqa: PLC0415 - only where it is used
 
-    return EmailSink(model, lambda: datetime.now(UTC), time.monotonic)
+    return EmailSink(model, lambda: datetime.now(UTC), time.monotonic, around.templates)
 
 
-def _webhook(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+def _webhook(model: Any, _around: _Around) -> Sink:  # noqa: ANN401
     from connectors.sinks.webhook import WebhookSink  # noqa: PLC0415
 
     return WebhookSink(model, time.time)
 
 
-def _sms(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+def _sms(model: Any, _around: _Around) -> Sink:  # noqa: ANN401
     from connectors.sinks.sms import SmsSink  # noqa: PLC0415
 
     return SmsSink(model, time.time)
 
 
-def _klaviyo(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+def _klaviyo(model: Any, _around: _Around) -> Sink:  # noqa: ANN401
     from connectors.sinks.klaviyo import KlaviyoSink  # noqa: PLC0415
 
     return KlaviyoSink(model, time.time)
 
 
-def _kafka(model: Any, kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+def _kafka(model: Any, around: _Around) -> Sink:  # noqa: ANN401
     from connectors.sinks.kafka import KafkaSink  # noqa: PLC0415
 
-    return KafkaSink(model, kafka)
+    return KafkaSink(model, around.kafka)
 
 
-def _file(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+def _file(model: Any, _around: _Around) -> Sink:  # noqa: ANN401
     from connectors.sinks.lines import FileSink  # noqa: PLC0415
 
     return FileSink(model)
 
 
-def _console(model: Any, _kafka: KafkaSettings) -> Sink:  # noqa: ANN401
+def _console(model: Any, _around: _Around) -> Sink:  # noqa: ANN401
     from connectors.sinks.lines import ConsoleSink  # noqa: PLC0415
 
     return ConsoleSink(model, sys.stdout.buffer)
 
 
-_BUILDERS: Mapping[str, Callable[[Any, KafkaSettings], Sink]] = {
+_BUILDERS: Mapping[str, Callable[[Any, _Around], Sink]] = {
     "console": _console,
     "email": _email,
     "file": _file,

@@ -7,7 +7,7 @@ and its answer was lost; it then carries the same `Message-ID`.
 
 import smtplib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -57,6 +57,7 @@ class EmailSink:
         settings: how.
         wall_clock: the time now, aware: the date of mails.
         clock: seconds that never go back: how long connections were idle.
+        needed: templates that must be there.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class EmailSink:
         settings: EmailSettings,
         wall_clock: Callable[[], datetime],
         clock: Callable[[], float],
+        needed: Collection[str] = (),
     ) -> None:
         self._settings = settings
         self._wall_clock = wall_clock
         self._clock = clock
+        self._needed = needed
         self._timeout = settings.timeout.total_seconds()
         self._letters: Letters | None = None
         self._pool: Pool | None = None
@@ -91,9 +94,13 @@ class EmailSink:
         """Compile and try the templates, and read the certificates; nothing is connected.
 
         Raises:
-            SinkError: a template or the file of certificates cannot be used.
+            SinkError: a template or the file of certificates cannot be used, or a template that
+                is needed is not there.
         """
         self._letters = Letters(self._settings)
+        if missing := sorted(set(self._needed) - self.template_names):
+            known = ", ".join(sorted(self.template_names))
+            raise SinkError(f"there is no template {missing[0]!r}; there are {known}")
         server = _server(self._settings)
         connections = [Connection(server, self._clock) for _ in range(self.concurrency)]
         self._pool = Pool(connections, self._timeout)

@@ -15,6 +15,7 @@ from restock.policy_table import with_defaults
 from restock.secret_names import MASK, looks_secret
 from restock.settings_layers import KeyPath, LoadedSettings
 from restock.toml_text import toml_key, toml_value
+from restock.ways import read_sinks
 
 __all__ = ["config"]
 
@@ -49,7 +50,7 @@ def show(
 
 @config.command
 def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) -> int:
-    """Check all settings, those of the policy and for librdkafka included, without connecting.
+    """Check all settings, those of policy, sinks and librdkafka included, without connecting.
 
     Parameters
     ----------
@@ -60,13 +61,18 @@ def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) 
     from connectors.kafka.clients import new_admin  # noqa: PLC0415 - librdkafka, only to check
 
     new_admin(loaded.settings.kafka)
+    read_sinks(loaded.settings)
     sys.stdout.write(f"settings are in order ({loaded.file or 'no file, defaults'})\n")
     return EXIT_OK
 
 
 def _effective(loaded: LoadedSettings) -> dict[str, object]:
     settings = loaded.settings.model_dump(mode="json")
-    return settings | {"policy": with_defaults(loaded.settings.policy)}
+    # The models know which of their settings are secret, whatever their names.
+    sinks = {
+        name: model.model_dump(mode="json") for name, model in read_sinks(loaded.settings).items()
+    }
+    return settings | {"sinks": sinks, "policy": with_defaults(loaded.settings.policy)}
 
 
 def _redacted(table: Mapping[str, object]) -> dict[str, object]:
