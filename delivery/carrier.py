@@ -27,7 +27,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         number: of the call.
-        messages: to be sent; None: the call of that number is cancelled.
+        messages: to be sent; none: are you there; None: the call of that number is cancelled.
     """
 
     number: int
@@ -125,6 +125,9 @@ class _Carrier:
             task = self._calls.get(call.number)
             if task is not None:
                 task.cancel()
+            return
+        if not call.messages:
+            self._reply(Reply(call.number, []))
             return
         self._calls[call.number] = asyncio.create_task(self._send(sink, call.number, call.messages))
 

@@ -35,10 +35,12 @@ class RemoteSink:
     Args:
         name: of the sink, for the log.
         build: makes the sink, in the other process; must be picklable.
+        patience: seconds for which it may be silent before it is ended.
     """
 
-    def __init__(self, name: str, build: Callable[[], Sink]) -> None:
+    def __init__(self, name: str, build: Callable[[], Sink], patience: float = 60.0) -> None:
         """Start nothing yet."""
+        self._patience = patience
         self._name = name
         self._build = build
         self.concurrency = 1
@@ -46,10 +48,11 @@ class RemoteSink:
         self._process: SpawnProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[list[Answer]]] = {}
         self._calls: list[Call] = []
         self._next = 0
-        self._closing = False
+        self._closing = asyncio.Event()
 
     async def open(self) -> None:
         """Start the process and have it open its sink.
@@ -59,11 +62,16 @@ class RemoteSink:
         """
         reader = await self._start()
         self._reading = asyncio.create_task(self._read(reader))
+        self._watching = asyncio.create_task(self._watch())
 
     async def send(self, messages: Sequence[Message]) -> Sequence[Answer]:
         """Have the other process send; what it had when it died is to be tried again."""
         if self._writer is None:
             return [_GONE] * len(messages)
+        return await self._call(messages) or [_GONE] * len(messages)
+
+    async def _call(self, messages: Sequence[Message]) -> list[Answer]:
+        """What the other process answers; nothing when it has died."""
         number, self._next = self._next, self._next + 1
         future = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
@@ -75,11 +83,13 @@ class RemoteSink:
             raise
         finally:
             self._waiting.pop(number, None)
-        return answers or [_GONE] * len(messages)
+        return answers
 
     async def close(self) -> None:
         """End the process."""
-        self._closing = True
+        self._closing.set()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._writer is not None:
             self._writer.close()
         if self._reading is not None:
@@ -110,26 +120,55 @@ class RemoteSink:
         self._writer = writer
         return reader
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        while True:
+    async def _read(self, first: asyncio.StreamReader) -> None:
+        reader: asyncio.StreamReader | None = first
+        while reader is not None:
             while (frame := await read_frame(reader)) is not None:
                 for reply in _replies(frame):
                     self._answered(reply)
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-            for future in self._waiting.values():
-                if not future.done():
-                    future.set_result([])
-            if self._closing:
+            self._lose()
+            if self._closing.is_set():
                 return
             _LOG.warning("sink %s: its process has ended, it is started again", self._name)
             reader = await self._start_again()
+            if self._closing.is_set():
+                self._lose()
+                return
 
-    async def _start_again(self) -> asyncio.StreamReader:
+    def _lose(self) -> None:
+        """The process is gone: let go of the socket, and of those who wait for it."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_result([])
+
+    async def _watch(self) -> None:
+        """End a process that does not answer any more: whatever it has is tried again."""
+        while True:
+            await asyncio.sleep(self._patience / 3)
+            process = self._process
+            if self._writer is None or process is None:
+                continue
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._call([])
+            except TimeoutError:
+                _LOG.warning("sink %s: its process does not answer, it is ended", self._name)
+                process.kill()
+
+    async def _start_again(self) -> asyncio.StreamReader | None:
+        """Start a new process, after a pause; None: the sink is being closed."""
         while True:
             await asyncio.to_thread(self._end)
-            await asyncio.sleep(_PAUSE_SECONDS)
+            try:
+                async with asyncio.timeout(_PAUSE_SECONDS):
+                    await self._closing.wait()
+            except TimeoutError:
+                pass
+            if self._closing.is_set():
+                return None
             try:
                 return await self._start()
             except (SinkError, OSError) as error:

@@ -50,9 +50,11 @@ class _Pid:
         """Nor to close."""
 
     async def send(self, messages: Sequence[Message]) -> Sequence[Answer]:
-        """Say who answers; step "die" is the last that is heard of it, step "fail" a fault."""
+        """Say who answers; after the step "die" or "hang" nobody does; "fail" is a fault."""
         if messages[0].step == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if messages[0].step == "hang":
+            os.kill(os.getpid(), signal.SIGSTOP)
         if messages[0].step == "fail":
             raise ValueError("oops")
         return [Answer(Resolution.SENT, str(os.getpid()))] * len(messages)
@@ -75,6 +77,19 @@ def test_it_runs_elsewhere_and_is_started_again_when_it_dies() -> None:
                 (answer,) = await sink.send([sample_message(1)])
                 await asyncio.sleep(0.05)
         assert answer.reason not in {first.reason, str(os.getpid())}
+        await sink.close()
+
+    asyncio.run(claim())
+
+
+def test_a_process_that_hangs_is_ended() -> None:
+    """Nobody waits for it longer than for its patience, and its successor sends."""
+
+    async def claim() -> None:
+        sink = RemoteSink("pid", _Pid, patience=0.5)
+        await sink.open()
+        (lost,) = await sink.send([replace(sample_message(2), step="hang")])
+        assert lost.reason == "sink_died"
         await sink.close()
 
     asyncio.run(claim())
