@@ -36,7 +36,8 @@ _ORDERS: Final = (
     "ON identifier = w.value ->> 1 AND item = w.value ->> 2 AND cancelled = 0 GROUP BY 1"
 )
 _STATUSES: Final = (
-    "SELECT variant_id, offered FROM json_each(?) CROSS JOIN statuses ON variant_id = value"
+    "SELECT variant_id, offered, updated_at FROM json_each(?) CROSS JOIN statuses "
+    "ON variant_id = value"
 )
 _SENT: Final = (
     "SELECT profile_key, notification_id, max(settled_at) FROM json_each(?) CROSS JOIN entries "
@@ -103,7 +104,10 @@ class Lookup:
             for each in message:
                 notified = each.journey.notified
                 told = _latest(sent[notified.profile_key], together)
-                status = offered.get(notified.variant_id)
+                status, updated_at = offered.get(notified.variant_id, (None, 0))
+                if updated_at < notified.triggered_at:
+                    # Statuses come now and then: this one is from before the wave.
+                    status = None
                 facts.append(Facts(signed_off.get(place), ordered.get(place), status, told))
                 place += 1
             found.append(facts)
@@ -131,10 +135,10 @@ class Lookup:
         ]
         return dict(self._connection.execute(_ORDERS, (_json(wanted),)).fetchall())
 
-    def _offered(self, everything: Sequence[Stored]) -> dict[str, bool]:
+    def _offered(self, everything: Sequence[Stored]) -> dict[str, tuple[bool, int]]:
         variants = list({each.journey.notified.variant_id for each in everything})
         rows = self._connection.execute(_STATUSES, (_json(variants),))
-        return {variant_id: bool(offered) for variant_id, offered in rows}
+        return {variant_id: (bool(offered), at) for variant_id, offered, at in rows}
 
     def _sent(self, everything: Sequence[Stored]) -> Mapping[str, list[tuple[str, int]]]:
         people = list({each.journey.notified.profile_key for each in everything})

@@ -18,10 +18,10 @@ def demo(
 ) -> int:
     """Watch a flash sale of about 20 seconds; nothing else is needed.
 
-    Products sell out, people sign up, stock comes back, waves of notifications go out. The real
-    flow runs against a broker inside this process; no Kafka, Docker or account is needed. It ends
-    with a summary made from the notifications alone, and fails if that shows anything that the
-    rules forbid.
+    Products sell out, people sign up, stock comes back, waves of notifications go out, and mails
+    and webhooks arrive. The real programs run against a broker and receivers inside this process;
+    no Kafka, Docker or account is needed. It ends with a summary made from the topics and from
+    what has arrived, and fails if that shows anything that the rules forbid.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@
 It is a picture for the eye. The summary and its checks are made without it.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,8 +13,9 @@ import orjson
 
 from restock.demo.catalogue import Item
 from restock.demo.configuration import rule_text
-from restock.demo.evidence import LoggedRecord, Told, read_told
+from restock.demo.evidence import LoggedRecord, Told, read_delivered, read_told
 from restock.demo.latency import Latency, latency_of
+from restock.demo.post_board import PostBoard
 from restock.demo.script import Cue
 from restock.settings import TopicSettings
 from schemas.timestamps import parse_timestamp
@@ -81,7 +82,6 @@ class Totals:
         waiting: People waiting.
         told: People told.
         told_per_second: In the last second.
-        dead_letters: Records set aside.
         latency: From stock that came back to people told; None before the first.
     """
 
@@ -89,7 +89,6 @@ class Totals:
     waiting: int
     told: int
     told_per_second: int
-    dead_letters: int
     latency: Latency | None
 
 
@@ -101,8 +100,9 @@ class Board:
         topics: The names of the topics.
         rows: By variant, in the order of the table.
         lines: What has happened, the newest last; whoever shows them takes them out.
+        post: What becomes of the notifications.
         sign_ups: Records sent to the subscriptions topic.
-        dead_letters: Records set aside.
+        dead_letters: Records set aside, by the topic that they are on.
         durations: From stock that came back to people told, in milliseconds.
         recent: When notifications were seen in the last second, and how many.
     """
@@ -110,8 +110,9 @@ class Board:
     topics: TopicSettings
     rows: dict[str, Row]
     lines: deque[str] = field(default_factory=deque)
+    post: PostBoard = field(default_factory=PostBoard)
     sign_ups: int = 0
-    dead_letters: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
     durations: list[int] = field(default_factory=list)
     recent: deque[tuple[int, int]] = field(default_factory=deque)
 
@@ -141,18 +142,25 @@ class Board:
 
     def seen(self, records: Iterable[tuple[str, LoggedRecord]], now: int) -> None:
         """Take note of records that the program has written."""
-        notifications = []
+        notifications: list[LoggedRecord] = []
+        deliveries: list[LoggedRecord] = []
         for topic, record in records:
             if topic == self.topics.notifications:
                 notifications.append(record)
             elif topic == self.topics.waitlist:
                 self._status(record)
+            elif topic == self.topics.deliveries:
+                deliveries.append(record)
             else:
-                self.dead_letters += 1
+                self.dead_letters[topic] += 1
         if notifications:
             self.recent.append((now, len(notifications)))
-        for note in read_told(notifications):
+        notes = read_told(notifications)
+        self.post.told(notes)
+        for note in notes:
             self._told(self.rows[note.variant_id], note, now)
+        for found in read_delivered(deliveries):
+            self.post.settled(found)
 
     def tick(self, now: int) -> None:
         """Speak of the waves that are complete."""
@@ -167,6 +175,10 @@ class Board:
         """How many people have been told."""
         return sum(row.told for row in self.rows.values())
 
+    def happened(self) -> int:
+        """A number that grows with everybody told and everything that becomes of it."""
+        return self.told() + self.post.sent.total() + self.post.kept_back.total()
+
     def last_told_at(self) -> int:
         """When the last notification was seen; 0: there is none."""
         return max(row.wave_at for row in self.rows.values())
@@ -178,7 +190,6 @@ class Board:
             sum(row.waiting for row in self.rows.values()),
             self.told(),
             sum(count for _, count in self.recent),
-            self.dead_letters,
             latency_of(self.durations),
         )
 

@@ -5,7 +5,7 @@
 
     RestockError
     +-- DemoError        the demo cannot go on; the message says why
-        +-- ProgramDied  `restock run` has ended too early
+        +-- ProgramDied  a program of the demo has ended too early
 """
 
 from schemas.errors import RestockError
@@ -18,7 +18,7 @@ class DemoError(RestockError):
 
 
 class ProgramDied(DemoError):  # noqa: N818 - says what happened
-    """`restock run` ended before it was told to, or did not end when it was.
+    """A program ended before it was told to, or did not end when it was.
 
     Attributes:
         last_lines: The last lines that it wrote.

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 
 import orjson
 
+from schemas.identifiers import person_identifiers
 from schemas.timestamps import parse_timestamp
 
-__all__ = ["Evidence", "LoggedRecord", "Told", "Wave", "read_told", "waves_of"]
+__all__ = [
+    "Delivered",
+    "Evidence",
+    "LoggedRecord",
+    "Told",
+    "Wave",
+    "read_delivered",
+    "read_told",
+    "waves_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,9 @@ class Evidence:
 
     inventory: tuple[LoggedRecord, ...]
     subscriptions: tuple[LoggedRecord, ...]
+    orders: tuple[LoggedRecord, ...]
     notifications: tuple[LoggedRecord, ...]
+    deliveries: tuple[LoggedRecord, ...]
     dead_letters: tuple[LoggedRecord, ...]
 
 
@@ -45,7 +57,7 @@ class Told:
     """A notification: somebody is told. Times are epoch milliseconds.
 
     The fields are those of docs/semantics.md section 1, but `profile_key`, which is the record's
-    key, and `written_at`, its timestamp.
+    key, `written_at`, its timestamp, and `identifiers`, the person's, normalised.
     """
 
     id: str
@@ -59,6 +71,33 @@ class Told:
     subscribed_at: int
     triggered_at: int
     written_at: int
+    channels: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    product_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of a message: the fields of a record of the deliveries topic that count here.
+
+    `settled_at` is its ``occurred_at``, in epoch milliseconds; `reason` is empty where it was sent.
+    """
+
+    notification_id: str
+    variant_id: str
+    profile_key: str
+    step: str
+    channel: str
+    outcome: str
+    reason: str
+    settled_at: int
+
+    @property
+    def message_id(self) -> str:
+        """The id that the message carries: each channel of the demo has a receiver of its own."""
+        return (
+            self.notification_id if self.step == "first" else f"{self.notification_id}.{self.step}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +118,11 @@ class Wave:
 def read_told(records: Iterable[LoggedRecord]) -> list[Told]:
     """Return the notifications of records, in the same order."""
     return [_told(record) for record in records]
+
+
+def read_delivered(records: Iterable[LoggedRecord]) -> list[Delivered]:
+    """Return the outcomes of records, in the same order."""
+    return [_delivered(record) for record in records]
 
 
 def waves_of(told: Iterable[Told]) -> dict[str, list[Wave]]:
@@ -107,4 +151,21 @@ def _told(record: LoggedRecord) -> Told:
         subscribed_at=parse_timestamp(fields["subscribed_at"]),
         triggered_at=parse_timestamp(fields["triggered_at"]),
         written_at=record.timestamp,
+        channels=tuple(fields["channels"]),
+        identifiers=person_identifiers(**fields["profile"]),
+        product_id=fields["product"].get("product_id"),
+    )
+
+
+def _delivered(record: LoggedRecord) -> Delivered:
+    fields = orjson.loads(record.value or b"{}")
+    return Delivered(
+        notification_id=fields["notification_id"],
+        variant_id=fields["variant_id"],
+        profile_key=fields["profile_key"],
+        step=fields["step"],
+        channel=fields["channel"],
+        outcome=fields["outcome"],
+        reason=fields["reason"] or "",
+        settled_at=parse_timestamp(fields["occurred_at"]),
     )

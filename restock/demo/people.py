@@ -21,8 +21,10 @@ _LOCALES = (("en-GB", "GB"), ("sv-SE", "SE"), ("de-DE", "DE"), ("fr-FR", "FR"), 
 
 _VIP_PRIORITY = 5
 _PER_MILLE_VIP = 30
-_PER_MILLE_PUSH = 250
-_PER_MILLE_TEXT = 200
+_PER_MILLE_TEXT = 20
+_PER_MILLE_NO_EMAIL = 15
+_PER_MILLE_PUSH = 430
+_PER_MILLE_BOTH = 100
 # Ofcom keeps this range free for works of fiction.
 _FICTION_NUMBERS = 1000
 
@@ -32,7 +34,8 @@ class Person:
     """One person.
 
     Attributes:
-        profile: The profile of their sign-ups: an id and an email, some with a phone number.
+        profile: The profile of their sign-ups: an id, nearly always an email, some with a phone
+            number.
         wish: The further fields of their sign-ups: channels, consent, priority, language.
     """
 
@@ -56,12 +59,25 @@ def _person(number: int, first: str, last: str, random: Random) -> Person:
     }
     locale, market = random.choice(_LOCALES)
     wish: dict[str, Any] = {"channels": ["EMAIL"], "locale": locale, "market": market}
-    dice = random.randrange(1000)
-    if dice < _PER_MILLE_TEXT and number < _FICTION_NUMBERS:
-        profile["phone_number"] = f"+44 7700 900{number:03d}"
-        wish |= {"channels": ["SMS", "EMAIL"], "consent": ["SMS"]}
-    elif dice < _PER_MILLE_TEXT + _PER_MILLE_PUSH:
-        wish["channels"] = ["EMAIL", "PUSH"]
+    _choose_channels(number, profile, wish, random.randrange(1000))
     if random.randrange(1000) < _PER_MILLE_VIP:
         wish["priority"] = _VIP_PRIORITY
     return Person(profile, wish)
+
+
+def _choose_channels(number: int, profile: dict[str, str], wish: dict[str, Any], dice: int) -> None:
+    """Most want mail, others the shop's app (which webhooks tell), a few something else."""
+    if dice < _PER_MILLE_TEXT:
+        if number < _FICTION_NUMBERS:
+            # The demo has no way to send text messages: that is one of the reasons it shows.
+            profile["phone_number"] = f"+44 7700 900{number:03d}"
+            wish |= {"channels": ["SMS", "EMAIL"], "consent": ["SMS"]}
+        return
+    dice -= _PER_MILLE_TEXT
+    if dice < _PER_MILLE_NO_EMAIL:
+        # They were signed in, and the shop does not know their address.
+        del profile["email"]
+    elif dice < _PER_MILLE_NO_EMAIL + _PER_MILLE_PUSH:
+        wish["channels"] = ["PUSH"]
+    elif dice < _PER_MILLE_NO_EMAIL + _PER_MILLE_PUSH + _PER_MILLE_BOTH:
+        wish["channels"] = ["EMAIL", "PUSH"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program under show: `restock run` as a process of its own, never left behind."""
+"""The programs under show, each a process of its own, never left behind."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from typing import Final, Self
 from restock.demo import leash
 from restock.demo.errors import ProgramDied
 
-__all__ = ["Program", "run_command"]
+__all__ = ["Program", "deliver_command", "run_command"]
 
 _STOP_SECONDS: Final = 20.0
 _LAST_LINES: Final = 12
@@ -28,21 +28,32 @@ def run_command(configuration: Path) -> tuple[str, ...]:
     return (sys.executable, "-m", "restock", "run", "--config", str(configuration))
 
 
-class Program:
-    """`restock run`, from entering the context to leaving it.
+def deliver_command(configuration: Path) -> tuple[str, ...]:
+    """Return the command that starts `restock deliver` of this installation.
 
     Args:
-        directory: A directory of its own: its working directory, and where its output goes.
+        configuration: The path of its ``restock.toml``.
+    """
+    return (sys.executable, "-m", "restock", "deliver", "--config", str(configuration))
+
+
+class Program:
+    """`restock run` or `restock deliver`, from entering the context to leaving it.
+
+    Args:
+        name: What it is called, such as "restock run".
+        directory: Its working directory, and where its output goes.
         command: The program's path and its arguments.
         environment: The environment's variables; those of restock itself are left out, so that the
             demo is the same everywhere.
     """
 
     def __init__(
-        self, directory: Path, command: Sequence[str], environment: Mapping[str, str]
+        self, name: str, directory: Path, command: Sequence[str], environment: Mapping[str, str]
     ) -> None:
+        self.name = name
         self._directory = directory
-        self._output = directory / "restock-run.log"
+        self._output = directory / f"{name.replace(' ', '-')}.log"
         self._command = (sys.executable, "-I", leash.__file__, str(os.getpid()), *command)
         self._environment = {
             name: value for name, value in environment.items() if not name.startswith("RESTOCK_")
@@ -94,7 +105,7 @@ class Program:
         """
         code = None if self._process is None else self._process.poll()
         if code is not None:
-            message = f"`restock run` has ended with exit code {code} before its time"
+            message = f"`{self.name}` has ended with exit code {code} before its time"
             raise ProgramDied(message, self.last_lines())
 
     def stop(self) -> None:
@@ -110,10 +121,10 @@ class Program:
         try:
             code = self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            message = f"`restock run` has not ended {_STOP_SECONDS:g} s after SIGTERM"
+            message = f"`{self.name}` has not ended {_STOP_SECONDS:g} s after SIGTERM"
             raise ProgramDied(message, self.last_lines()) from None
         if code != 0:
-            message = f"`restock run` has ended with exit code {code} after SIGTERM, not with 0"
+            message = f"`{self.name}` has ended with exit code {code} after SIGTERM, not with 0"
             raise ProgramDied(message, self.last_lines())
 
     def last_lines(self) -> list[str]:

@@ -16,6 +16,11 @@ class Rule(StrEnum):
     ENTITLED = "nobody told who had signed off or was not entitled"
     NOBODY_LEFT = "nobody left behind while there is stock"
     DEAD_LETTERS = "records that make no sense were set aside, every byte of them"
+    ACCOUNTED = "each message of each person told was sent, or kept back for a reason"
+    REASONS = "kept back were those with a reason on the topics, and no others"
+    ARRIVED = "all said to be sent has come, nothing else, repeats under the same id"
+    SIGNED = "every webhook was signed as it should be"
+    UNSUBSCRIBE = "every mail had its List-Unsubscribe headers, with a link that works"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets the stage of the demo, and clears it again whatever happens."""
 
+import base64
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -15,9 +17,15 @@ from rich.console import Console
 
 from restock.demo.board import Board
 from restock.demo.catalogue import labels, load_items
-from restock.demo.configuration import configuration_text, policy_table
+from restock.demo.configuration import (
+    Places,
+    configuration_text,
+    deliver_configuration_text,
+    policy_table,
+)
 from restock.demo.errors import ProgramDied
-from restock.demo.program import Program, run_command
+from restock.demo.program import Program, deliver_command, run_command
+from restock.demo.receivers import listening
 from restock.demo.sale import Sale, SaleSettings
 from restock.demo.shows import LiveShow, PlainShow, Show, SilentShow
 from restock.demo.summary import Summary, print_summary, summarise
@@ -100,27 +108,57 @@ def _run(seconds: float, people: int, seed: int, *, json: bool, console: Console
     policies = load_policy(policy)
     topics = TopicSettings()
     board = Board.of(items, policies, topics)
-    written = [topics.notifications, topics.waitlist]
-    written += [dead_letter_topic(name) for name in (topics.inventory, topics.subscriptions)]
     with ExitStack() as stage:
         directory = Path(stage.enter_context(tempfile.TemporaryDirectory(prefix="restock-demo-")))
         broker = stage.enter_context(EmbeddedBroker())
         create_topics(broker, topics)
         address = broker.bootstrap_servers
-        file = directory / "restock.toml"
-        file.write_text(configuration_text(address, directory / "state", policy), "utf-8")
+        webhook_secret, unsubscribe_secret = _secrets()
+        receivers = stage.enter_context(listening(webhook_secret, unsubscribe_secret))
+        places = Places(
+            receivers.mail_port, receivers.webhook_url, webhook_secret, unsubscribe_secret
+        )
+        run, deliver = directory / "restock.toml", directory / "deliver.toml"
+        run.write_text(configuration_text(address, directory / "state", policy), "utf-8")
+        ledger = directory / "delivery"
+        deliver.write_text(deliver_configuration_text(address, ledger, places, seconds), "utf-8")
         show = stage.enter_context(_show(board, console, json=json))
         feeder = stage.enter_context(Feeder(address, topics))
-        follower = Follower(address, written)
+        follower = Follower(address, _followed(topics))
         stage.callback(follower.close)
-        # Last in, first out: it needs the broker to the end.
-        program = stage.enter_context(Program(directory, run_command(file), os.environ))
+        # Last in, first out: they need the broker to the end.
+        programs = [
+            stage.enter_context(Program(name, directory, command, os.environ))
+            for name, command in (
+                ("restock deliver", deliver_command(deliver)),
+                ("restock run", run_command(run)),
+            )
+        ]
         settings = SaleSettings(items, policies, topics, address, seconds, people, seed)
         sale = Sale(
-            settings, program=program, feeder=feeder, follower=follower, board=board, show=show
+            settings,
+            programs=programs,
+            receivers=receivers,
+            feeder=feeder,
+            follower=follower,
+            board=board,
+            show=show,
         )
-        evidence, findings = sale.play()
-    return summarise(evidence, findings, policies, labels(items))
+        evidence, findings, post = sale.play()
+    return summarise(evidence, findings, post, policies, labels(items))
+
+
+def _followed(topics: TopicSettings) -> list[str]:
+    """Return the topics that the programs write."""
+    read = (topics.inventory, topics.subscriptions, topics.orders)
+    letters = [dead_letter_topic(name) for name in read]
+    return [topics.notifications, topics.waitlist, topics.deliveries, *letters]
+
+
+def _secrets() -> tuple[str, str]:
+    """Return secrets for webhooks and for unsubscribe links."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    return f"whsec_{key}", secrets.token_urlsafe(32)
 
 
 def _console(*, plain: bool | None) -> Console:

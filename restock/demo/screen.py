@@ -13,8 +13,9 @@ from rich.text import Text
 from restock.demo.board import Board, Row, Totals
 from restock.demo.script import ACTS, Act
 
-__all__ = ["Screen", "totals_text"]
+__all__ = ["STARTING", "Screen", "totals_text"]
 
+STARTING: Final = "Starting `restock run` and `restock deliver`, on a broker in this process ..."
 _LINES: Final = 5
 _BAR: Final = 8
 _WIDE: Final = 104
@@ -48,21 +49,22 @@ class Screen:
         yield Group(
             *self._heading(),
             self._table(wide=wide),
-            Text(totals_text(self._board.totals()), style="bold", no_wrap=True, overflow="crop"),
+            _total(totals_text(self._board.totals())),
+            _total(self._board.post.text(reasons=wide)),
             *self._bottom(),
         )
 
     def _heading(self) -> Sequence[RenderableType]:
         number, act = self.act
         if self.elapsed is None:
-            text = "Starting `restock run` on a broker inside this process ..."
+            text = STARTING
             return [Text(text, style="bold"), Text("")]
         heading = Text(f"{self.elapsed:5.1f} s  ", style="dim")
         heading.append(f"Act {number} of {len(ACTS)}: {act.title}", style="bold cyan")
         return [heading, Text(act.text, style="italic")]
 
     def _table(self, *, wide: bool) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
         table.add_column("Item", no_wrap=True, min_width=23)
         if wide:
             table.add_column("Rule", no_wrap=True, style="dim", min_width=21)
@@ -70,15 +72,16 @@ class Screen:
         table.add_column("Waiting", justify="right", min_width=7)
         table.add_column("", no_wrap=True, min_width=_BAR * (2 if wide else 1))
         table.add_column("Told", justify="right", min_width=6)
+        table.add_column("Reached", justify="right", min_width=7)
         table.add_column("Wave", justify="right", min_width=7, no_wrap=True)
         table.add_column("Next", justify="right", min_width=6, no_wrap=True)
         self._most = max(self._most, *(row.waiting for row in self._board.rows.values()))
-        for row in self._board.rows.values():
-            cells = self._cells(row, wide=wide)
+        for variant_id, row in self._board.rows.items():
+            cells = self._cells(variant_id, row, wide=wide)
             table.add_row(*cells, style="bold green" if row.is_fresh(self.now) else "")
         return table
 
-    def _cells(self, row: Row, *, wide: bool) -> list[RenderableType]:
+    def _cells(self, variant_id: str, row: Row, *, wide: bool) -> list[RenderableType]:
         width = _BAR * (2 if wide else 1)
         next_in = row.next_wave_in(self.now)
         return [
@@ -88,6 +91,7 @@ class Screen:
             f"{row.waiting:,}",
             Text(_bar(row.waiting / self._most, width), style="yellow"),
             f"{row.told:,}",
+            f"{self._board.post.reached[variant_id]:,}",
             f"{row.waves} +{row.wave_size}" if row.is_fresh(self.now) else f"{row.waves or ''}",
             "" if next_in is None else f"{next_in:.1f} s",
         ]
@@ -109,6 +113,10 @@ def totals_text(totals: Totals) -> str:
     if totals.latency is not None:
         parts.append(f"stock to told {totals.latency.median} ms")
     return "  ".join(parts)
+
+
+def _total(text: str) -> Text:
+    return Text(text, style="bold", no_wrap=True, overflow="ellipsis")
 
 
 def _stock(row: Row) -> Text:

@@ -12,10 +12,15 @@ from typing import Any, Final, Literal
 from restock.demo.catalogue import Item
 from restock.demo.configuration import NATURAL_SECONDS
 from restock.demo.courses import Figure, restocks, sell_out
+from restock.demo.orders import order_record, plan_orders
 from restock.demo.sign_ups import SignUps, plan_sign_ups
+from schemas.identifiers import person_identifiers
 from schemas.timestamps import format_timestamp
 
-__all__ = ["ACTS", "Act", "Cue", "Script", "broken_webhook", "write_script"]
+__all__ = ["ACTS", "Act", "Cue", "Role", "Script", "broken_order", "broken_webhook", "write_script"]
+
+Role = Literal["inventory", "subscriptions", "orders"]
+"""A topic that the shop's platform writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,11 @@ ACTS: Final = (
     Act(0.0, "Sold out", "The doors open, and within two seconds everything is gone."),
     Act(2.3, "Sign-ups", "Those who came too late ask to be told. Some change their minds."),
     Act(8.0, "Restock in portions", "So much stock, so many people: a wave, a pause, a wave."),
-    Act(13.0, "Second restock", "More arrives. Waves go on with those who are next in line."),
-    Act(16.9, "All told", "Who signs up now, with stock there, waits for the next restock."),
+    Act(13.0, "Second restock", "More arrives. Who was told and has not bought is reminded."),
+    Act(16.9, "All told", "The last are reminded. Who signs up now waits for the next restock."),
 )
+_FAULT: Final = 10.8
+_FAULT_LASTS: Final = 1.0
 _END: Final = 18.0
 
 
@@ -52,7 +59,7 @@ class Cue:
     """
 
     at: int
-    role: Literal["inventory", "subscriptions"]
+    role: Role
     key: bytes
     value: bytes | None
     variant_id: str = ""
@@ -67,12 +74,16 @@ class Script:
     Attributes:
         cues: In the order of time.
         rejected: The values among them that are no valid records.
+        fault_at: When the webhook receiver begins to fail, in milliseconds from the start.
+        fault_seconds: For how long.
         end: Milliseconds from the start to the end of the last act.
         seconds: The length that was asked for.
     """
 
     cues: tuple[Cue, ...]
     rejected: frozenset[bytes]
+    fault_at: int
+    fault_seconds: float
     end: int
     seconds: float
 
@@ -86,6 +97,11 @@ class Script:
 def broken_webhook() -> Cue:
     """Return a record cut off in its middle: the program must set it aside and go on."""
     return Cue(0, "inventory", b"webhook", b'{"variant_id": "$shopify:::$default:::44100')
+
+
+def broken_order() -> Cue:
+    """Return an order that names nothing: whoever delivers must set it aside and go on."""
+    return Cue(0, "orders", b"id:nobody", b'{"order_id": "1", "profile": {"id": "nobody"}}')
 
 
 def write_script(
@@ -108,12 +124,15 @@ def write_script(
         _record_cue(clock.offset(plan.at), "subscriptions", plan.record(clock.moment(plan.at)))
         for plan in sign_ups.plans
     ]
+    cues += _order_cues(items, sign_ups, random, clock)
     broken = _broken_records(items[0].variant_id, clock)
     cues += broken
     cues.append(Cue(clock.offset(6.5), "subscriptions", items[0].variant_id.encode(), None))
-    rejected = frozenset(cue.value for cue in (broken_webhook(), *broken) if cue.value is not None)
+    unsound = (broken_webhook(), broken_order(), *broken)
+    rejected = frozenset(cue.value for cue in unsound if cue.value is not None)
     cues.sort(key=lambda cue: cue.at)
-    return Script(tuple(cues), rejected, clock.offset(_END), seconds)
+    fault_at, end = clock.offset(_FAULT), clock.offset(_END)
+    return Script(tuple(cues), rejected, fault_at, _FAULT_LASTS * clock.pace, end, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +187,25 @@ def _redelivered(item: Item, figures: Sequence[Figure], clock: _Clock) -> list[C
     return []
 
 
+def _order_cues(
+    items: Sequence[Item], sign_ups: SignUps, random: Random, clock: _Clock
+) -> list[Cue]:
+    products = {
+        item.variant_id: item.report(0, clock.start)[0]["product"]["product_id"] for item in items
+    }
+    cues: list[Cue] = []
+    for number, plan in enumerate(plan_orders(sign_ups.plans, random)):
+        profile = plan.wish.person.profile
+        item = {"product_id": products[plan.wish.variant_id]}
+        record = order_record(f"order-{number}", profile, item, clock.moment(plan.at))
+        key, value = person_identifiers(**profile)[0].encode(), json.dumps(record).encode()
+        note = "" if cues else "some buy another variant meanwhile: they need no message"
+        cues.append(Cue(clock.offset(plan.at), "orders", key, value, note=note))
+    return cues
+
+
 def _broken_records(variant_id: str, clock: _Clock) -> list[Cue]:
-    def cue(at: float, role: Literal["inventory", "subscriptions"], record: object) -> Cue:
+    def cue(at: float, role: Role, record: object) -> Cue:
         return Cue(
             clock.offset(at), role, variant_id.encode(), json.dumps(record).encode(), note=_ASIDE
         )
@@ -201,7 +237,7 @@ _ASIDE: Final = "a record that makes no sense goes to the dead letters"
 
 def _record_cue(
     offset: int,
-    role: Literal["inventory", "subscriptions"],
+    role: Role,
     record: dict[str, Any],
     quantity: int | None = None,
     note: str = "",

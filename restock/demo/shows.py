@@ -9,7 +9,7 @@ from rich.live import Live
 from typing_extensions import override
 
 from restock.demo.board import Board
-from restock.demo.screen import Screen, totals_text
+from restock.demo.screen import STARTING, Screen, totals_text
 from restock.demo.script import ACTS, Act
 
 __all__ = ["LiveShow", "PlainShow", "Show", "SilentShow"]
@@ -76,7 +76,7 @@ class PlainShow(SilentShow):
     @override
     def __enter__(self) -> Self:
         """Say that the program is being started."""
-        self._print("Starting `restock run` on a broker inside this process ...")
+        self._print(STARTING)
         return self
 
     @override
@@ -93,6 +93,8 @@ class PlainShow(SilentShow):
         if elapsed - self._totals_at >= _TOTALS_EVERY:
             self._totals_at = elapsed
             self._print(f"{elapsed:5.1f} s  {totals_text(self._board.totals())}")
+            if self._board.post.sent:
+                self._print(f"{elapsed:5.1f} s  {self._board.post.text(reasons=False)}")
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -53,7 +53,8 @@ class SignUpPlan:
         if self.kind == "subscribe":
             return record | self.person.wish
         # A link in an e-mail knows the address and nothing more.
-        return record | {"profile": {"email": self.person.profile["email"].lower()}}
+        email = self.person.profile.get("email")
+        return record if email is None else record | {"profile": {"email": email.lower()}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,13 +181,16 @@ def read_evidence(bootstrap_servers: str, topics: TopicSettings) -> Evidence:
     Raises:
         DemoError: The broker has dropped records, or does not answer.
     """
-    inputs = (topics.inventory, topics.subscriptions)
+    inputs = (topics.inventory, topics.subscriptions, topics.orders)
+    results = (topics.notifications, topics.deliveries)
     letters = [dead_letter_topic(name) for name in inputs]
-    with _reading(bootstrap_servers, [*inputs, *letters, topics.notifications]) as found:
+    with _reading(bootstrap_servers, [*inputs, *letters, *results]) as found:
         return Evidence(
             inventory=tuple(found[topics.inventory]),
             subscriptions=tuple(found[topics.subscriptions]),
+            orders=tuple(found[topics.orders]),
             notifications=tuple(found[topics.notifications]),
+            deliveries=tuple(found[topics.deliveries]),
             dead_letters=tuple(record for name in letters for record in found[name]),
         )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`restock demo` as a newcomer meets it: a process, the real program, a broker inside."""
+"""`restock demo` as a newcomer meets it: a process, the real programs, a broker inside."""
 
 import contextlib
 import json
@@ -60,10 +60,15 @@ def test_a_sale_as_json(tmp_path: Path) -> None:
     assert (0, "") == (process.returncode, errors), output
     found = json.loads(output)
     assert [] == found["violations"]
-    assert 5 == found["dead_letters"]
+    assert 6 == found["dead_letters"]
     assert found["signed_up"] == (
         found["notifications"] + found["signed_off"] + found["waiting"]
     ), found
+    post = found["deliveries"]
+    assert 0 < post["reached"] < found["notifications"]
+    assert {"EMAIL", "PUSH"} == set(post["sent"]["first"]) == set(post["sent"]["reminder"])
+    assert "ordered" in post["kept_back"]["reminder"]
+    assert 0 == post["failed"]
     assert 0 < found["latency_ms"]["median"] <= found["latency_ms"]["p99"]
 
 

@@ -52,6 +52,7 @@ def note(subscribed_at: int, triggered_at: int) -> Told:
         id="x", variant_id="v", profile_key="id:A", cycle=1, cycle_opened_at=NOW, wave=1,
         position=1, quantity=5, subscribed_at=NOW + subscribed_at,
         triggered_at=NOW + triggered_at, written_at=NOW + triggered_at,
+        channels=("EMAIL",), identifiers=("id:A",), product_id=None,
     )  # fmt: skip
 
 

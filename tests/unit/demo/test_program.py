@@ -10,13 +10,20 @@ from pathlib import Path
 import pytest
 
 from restock.demo import run_demo, runner
-from restock.demo.configuration import configuration_text, policy_table
+from restock.demo.configuration import (
+    Places,
+    configuration_text,
+    deliver_configuration_text,
+    policy_table,
+)
 from restock.demo.errors import ProgramDied
-from restock.demo.program import Program, run_command
+from restock.demo.post_summary import PostSummary
+from restock.demo.program import Program, deliver_command, run_command
 from restock.demo.rules import Rule, Violation
 from restock.demo.summary import Summary
 from restock.errors import UsageError
 from restock.settings_layers import load_settings
+from restock.ways import read_sinks
 from schemas.errors import RestockError
 from waitlist.policy import load_policy
 
@@ -50,7 +57,7 @@ def is_running(pid: int | None) -> bool:
 
 def test_stopping_waits_for_a_clean_end(tmp_path: Path) -> None:
     """SIGTERM ends the program, and exit code 0 is as it should be."""
-    with Program(tmp_path, python(LEAVES_ON_SIGTERM.format(code=0)), {}) as program:
+    with Program("restock run", tmp_path, python(LEAVES_ON_SIGTERM.format(code=0)), {}) as program:
         until_ready(program)
         program.stop()
         assert not is_running(program.pid)
@@ -58,7 +65,7 @@ def test_stopping_waits_for_a_clean_end(tmp_path: Path) -> None:
 
 def test_an_unclean_end_is_an_error(tmp_path: Path) -> None:
     """Another exit code after SIGTERM is told, with what the program said last."""
-    with Program(tmp_path, python(LEAVES_ON_SIGTERM.format(code=3)), {}) as program:
+    with Program("restock run", tmp_path, python(LEAVES_ON_SIGTERM.format(code=3)), {}) as program:
         until_ready(program)
         with pytest.raises(ProgramDied, match="exit code 3 after SIGTERM") as caught:
             program.stop()
@@ -67,7 +74,7 @@ def test_an_unclean_end_is_an_error(tmp_path: Path) -> None:
 
 def test_an_early_end_is_noticed(tmp_path: Path) -> None:
     """A program that ends by itself has died, whatever its exit code."""
-    with Program(tmp_path, python("print('no broker')"), {}) as program:
+    with Program("restock run", tmp_path, python("print('no broker')"), {}) as program:
         os.waitid(os.P_PID, program.pid or 0, os.WEXITED | os.WNOWAIT)
         with pytest.raises(ProgramDied, match="exit code 0 before its time") as caught:
             program.check_alive()
@@ -77,7 +84,7 @@ def test_an_early_end_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_no_process_is_left_behind(tmp_path: Path, error: type[BaseException]) -> None:
     """Whatever ends the demo ends the program."""
-    program = Program(tmp_path, python(WAITS), {})
+    program = Program("restock run", tmp_path, python(WAITS), {})
 
     def fail() -> None:
         with program:
@@ -93,7 +100,7 @@ def test_the_program_does_not_see_the_settings_around_it(tmp_path: Path) -> None
     """A broker or a policy in the environment must not change the demo."""
     code = "import os; print(sorted(name for name in os.environ if name[:2] in ('RE', 'XY')))"
     environment = {"RESTOCK_KAFKA__BOOTSTRAP_SERVERS": "elsewhere:9092", "XY": "1"}
-    with Program(tmp_path, python(code), environment) as program:
+    with Program("restock run", tmp_path, python(code), environment) as program:
         os.waitid(os.P_PID, program.pid or 0, os.WEXITED | os.WNOWAIT)
         assert ["['XY']"] == program.last_lines()
 
@@ -105,7 +112,7 @@ def test_a_demo_killed_outright_takes_the_program_with_it(tmp_path: Path) -> Non
         "import os, sys, time; from pathlib import Path;"
         "from restock.demo.program import Program;"
         f"command = [sys.executable, '-c', {WAITS!r}];"
-        f"program = Program(Path({str(tmp_path)!r}), command, os.environ);"
+        f"program = Program('restock run', Path({str(tmp_path)!r}), command, os.environ);"
         "program.__enter__()\n"
         "while program.last_lines() != ['ready']: pass\n"
         "print(program.pid, flush=True); time.sleep(60)"
@@ -138,10 +145,25 @@ def test_the_configuration_is_one_the_program_accepts(tmp_path: Path) -> None:
     assert load_policy(policy) == settings.policy_book()
 
 
-def test_the_real_program_is_started(tmp_path: Path) -> None:
-    """The command is `restock run` of this very installation."""
-    command = run_command(tmp_path / "restock.toml")
-    assert (sys.executable, "-m", "restock", "run") == command[:4]
+@pytest.mark.parametrize(("seconds", "delay"), [(20, 2_500), (5, 625)])
+def test_so_is_that_of_the_deliveries(tmp_path: Path, seconds: float, delay: int) -> None:
+    """It holds both receivers with their secrets, and a reminder that fits the sale's length."""
+    places = Places(2525, "http://127.0.0.1:1/x", "whsec_" + "A" * 44, "s" * 32)
+    file = tmp_path / "restock.toml"
+    text = deliver_configuration_text("127.0.0.1:1", tmp_path / "ledger", places, seconds)
+    file.write_text(text, "utf-8")
+    settings = load_settings(file, environment={}, directory=tmp_path).settings
+    assert {"mail", "app"} == set(read_sinks(settings))
+    assert ["first", "reminder"] == [step.name for step in settings.plan().steps]
+    assert delay == settings.plan().steps[1].delay
+    assert tmp_path / "ledger" == settings.delivery.directory
+
+
+def test_the_real_programs_are_started(tmp_path: Path) -> None:
+    """The commands are `restock run` and `restock deliver` of this very installation."""
+    file = tmp_path / "restock.toml"
+    assert (sys.executable, "-m", "restock", "run") == run_command(file)[:4]
+    assert (sys.executable, "-m", "restock", "deliver") == deliver_command(file)[:4]
 
 
 @pytest.mark.parametrize(
@@ -153,15 +175,19 @@ def test_numbers_out_of_range_are_refused(wrong: dict[str, int]) -> None:
         run_demo(**wrong)  # type: ignore[arg-type]
 
 
-def test_the_program_dying_ends_the_demo(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize("name", ["run", "deliver"])
+def test_a_program_dying_ends_the_demo(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
 ) -> None:
     """Exit code 1, the last lines of the program, and nothing left in the temporary directory."""
-    monkeypatch.setattr(runner, "run_command", lambda _: python("import sys; sys.exit('no way')"))
+    for other in ("run", "deliver"):
+        monkeypatch.setattr(runner, f"{other}_command", lambda _: python(WAITS))
+    died = python("import sys; sys.exit('no way')")
+    monkeypatch.setattr(runner, f"{name}_command", lambda _: died)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert 1 == run_demo(plain=True)
     errors = capsys.readouterr().err
-    assert "`restock run` has ended with exit code 1 before its time" in errors
+    assert f"`restock {name}` has ended with exit code 1 before its time" in errors
     assert "\n  no way\n" in errors
     assert [] == list(tmp_path.iterdir())
 
@@ -171,7 +197,8 @@ def test_a_broken_rule_fails_the_demo(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, json: bool
 ) -> None:
     """Exit code 1 says that the run broke a rule, and the output says which."""
-    broken = Summary({}, 0, 0, None, (Violation(Rule.SIZE, "a wave too large"),))
+    post = PostSummary({}, {"first": {}, "reminder": {}}, {"first": {}, "reminder": {}}, 0, 0, 0)
+    broken = Summary({}, 0, 0, None, post, (Violation(Rule.SIZE, "a wave too large"),))
     monkeypatch.setattr(runner, "_run", lambda *_, **__: broken)
     assert 1 == run_demo(json=json)
     assert "a wave too large" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 """The script of the demo."""
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 
 import orjson
@@ -10,13 +11,26 @@ import pytest
 from restock.demo.catalogue import load_items
 from restock.demo.checker import Findings, check
 from restock.demo.configuration import policy_table, rule_text
-from restock.demo.script import Script, broken_webhook, write_script
+from restock.demo.evidence import read_told
+from restock.demo.script import Script, broken_order, broken_webhook, write_script
 from schemas.decode import decode_inventory, decode_subscription
 from schemas.errors import InvalidRecord
+from schemas.records import Order
+from schemas.validation import validate_record
 from tests.support.demo_runs import START, DemoRun, rehearse
 from waitlist.policy import load_policy
 
-DECODERS = {"inventory": decode_inventory, "subscriptions": decode_subscription}
+
+def decode_order(value: bytes, _arrival: int) -> Order:
+    """An order, as the contract reads it."""
+    return validate_record(Order, value)
+
+
+DECODERS: dict[str, Callable[[bytes, int], object]] = {
+    "inventory": decode_inventory,
+    "subscriptions": decode_subscription,
+    "orders": decode_order,
+}
 
 
 def script(*, seed: int = 7, people: int = 300, seconds: float = 20) -> Script:
@@ -52,14 +66,14 @@ def test_records_come_in_the_order_of_time() -> None:
 def test_exactly_the_rejected_records_are_invalid() -> None:
     """What the script calls rejected is what the contract rejects, each record once."""
     invalid = []
-    for cue in (broken_webhook(), *script().cues):
+    for cue in (broken_webhook(), broken_order(), *script().cues):
         if cue.value is None:
             continue
         try:
             DECODERS[cue.role](cue.value, START + cue.at)
         except InvalidRecord:
             invalid.append(cue.value)
-    assert 5 == len(invalid)
+    assert 6 == len(invalid)
     assert script().rejected == set(invalid)
 
 
@@ -80,6 +94,26 @@ def test_nobody_shares_an_identifier() -> None:
     people = {orjson.dumps(profile) for profile in sign_ups}
     owners = Counter(value for person in people for value in orjson.loads(person).values())
     assert {1} == set(owners.values())
+
+
+def test_people_choose_different_ways(run: DemoRun) -> None:
+    """Mail, the app, both, a text message that nobody can send, and some without an address."""
+    notes = read_told(run.evidence.notifications)
+    ways = Counter(note.channels for note in notes)
+    assert {("EMAIL",), ("PUSH",), ("EMAIL", "PUSH"), ("SMS", "EMAIL")} == set(ways)
+    assert min(ways.values()) >= 10
+    by_mail = (note for note in notes if "EMAIL" in note.channels)
+    unknown = [note for note in by_mail if not any("email:" in name for name in note.identifiers)]
+    assert len(unknown) > 10
+
+
+def test_orders_are_of_people_who_wait(run: DemoRun, findings: Findings) -> None:
+    """Some buy another variant of the product after they have signed up, and before the restock."""
+    orders = [cue for cue in run.script.cues if cue.role == "orders"]
+    waiting = {entry.profile_key for queue in findings.entries.values() for entry in queue}
+    assert len(orders) > 50
+    assert all(cue.key.decode() in waiting and cue.at < 8_000 for cue in orders)
+    assert 1 == sum(cue.note != "" for cue in orders)
 
 
 def test_everything_sells_out_before_people_sign_up(run: DemoRun) -> None:

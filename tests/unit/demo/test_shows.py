@@ -12,6 +12,7 @@ from restock.demo.catalogue import labels, load_items
 from restock.demo.checker import check
 from restock.demo.evidence import LoggedRecord
 from restock.demo.latency import latency_of, restock_to_told
+from restock.demo.post_checker import check_post
 from restock.demo.rules import Rule, Violation
 from restock.demo.screen import Screen
 from restock.demo.script import ACTS, Cue
@@ -40,6 +41,7 @@ def played() -> Board:
             board.sent(what, now)
         else:
             board.seen([(TOPICS.notifications, what)], now)
+    board.seen([(TOPICS.deliveries, record) for record in run.evidence.deliveries], START + 25_000)
     board.tick(START + 30_000)
     return board
 
@@ -59,7 +61,8 @@ def summary() -> Summary:
     """The summary of the rehearsed sale."""
     run = rehearse()
     findings = check(run.evidence, run.policies, run.script.rejected)
-    return summarise(run.evidence, findings, run.policies, labels(load_items()))
+    post = check_post(run.evidence, run.script.rejected, findings.stock, run.received)
+    return summarise(run.evidence, findings, post, run.policies, labels(load_items()))
 
 
 def printed(result: Summary) -> str:
@@ -77,6 +80,17 @@ def test_the_board_counts_what_it_sees() -> None:
     assert {key: (item.told, item.waves) for key, item in result.items.items()} == {
         key: (row.told, row.waves) for key, row in board.rows.items()
     }
+
+
+def test_the_board_counts_whom_messages_reach() -> None:
+    """People reached and messages of the board are those of the summary."""
+    post, result = played().post, summary()
+    assert result.post.reached == post.reached
+    sent, kept_back = result.post.sent.values(), result.post.kept_back.values()
+    assert post.sent.total() == sum(sum(found.values()) for found in sent)
+    assert post.kept_back.total() == sum(sum(found.values()) for found in kept_back)
+    assert post.is_done
+    assert result.notifications + post.sent.total() + post.kept_back.total() == played().happened()
 
 
 def test_the_board_measures_what_the_summary_measures() -> None:
@@ -123,7 +137,7 @@ def test_the_table_fits(width: int) -> None:
     for row in board.rows.values():
         row.waiting, row.next_wave_at = 12_345, START + 99_900
     lines = drawn(width, board, START)
-    assert len(lines) < 24
+    assert 22 == len(lines)
     assert all(len(line) <= width for line in lines)
     table = lines[2:15]
     assert all(label in line for label, line in zip(
@@ -185,6 +199,9 @@ def test_the_summary_says_that_every_rule_was_kept() -> None:
     text = printed(summary())
     assert [f"  ok    {rule.value}" in text for rule in Rule] == [True] * len(Rule)
     assert "FAIL" not in text
+    told, reached = summary().notifications, sum(summary().post.reached.values())
+    assert f"{told:,} told, {reached:,} reached, {told - reached:,} kept back" in text
+    assert "kept back: they have ordered it" in text
     assert "\x1b" not in text
     assert "median 4 ms, 99 % within 4 ms" in text
     assert all(len(line) <= 80 for line in text.splitlines())
@@ -205,4 +222,7 @@ def test_the_summary_is_the_same_as_json() -> None:
     fields = broken.as_dict()
     assert [{"rule": "once", "text": "x"}] == fields["violations"]
     assert broken.notifications == sum(item["told"] for item in fields["items"].values())
-    assert 5 == fields["dead_letters"]
+    assert 6 == fields["dead_letters"]
+    assert fields["deliveries"]["reached"] == sum(
+        item["reached"] for item in fields["items"].values()
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from restock.demo.errors import DemoError
-from restock.demo.script import Cue, broken_webhook
+from restock.demo.script import Cue, broken_order, broken_webhook
 from restock.demo.wire import PARTITIONS, Feeder, Follower, create_topics, read_evidence
 from restock.embedded_broker import EmbeddedBroker
 from restock.settings import TopicSettings
@@ -28,14 +28,15 @@ def broker() -> Iterator[EmbeddedBroker]:
 def test_what_is_sent_is_read_back(broker: EmbeddedBroker) -> None:
     """Records come back from their topics with key, value and order; tombstones too."""
     with Feeder(broker.bootstrap_servers, TOPICS) as feeder:
-        for cue in (SIGN_UP, TOMBSTONE, broken_webhook()):
+        for cue in (SIGN_UP, TOMBSTONE, broken_webhook(), broken_order()):
             feeder.send(cue)
     evidence = read_evidence(broker.bootstrap_servers, TOPICS)
     assert [(b"v", b"{}", 0), (b"v", None, 1)] == [
         (record.key, record.value, record.offset) for record in evidence.subscriptions
     ]
     assert [broken_webhook().value] == [record.value for record in evidence.inventory]
-    assert () == evidence.notifications == evidence.dead_letters
+    assert () == evidence.notifications == evidence.deliveries == evidence.dead_letters
+    assert [broken_order().value] == [record.value for record in evidence.orders]
 
 
 def test_a_follower_reads_on(broker: EmbeddedBroker) -> None:
