@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of the delivery flow: hands over to the ledger, and makes epochs wait for it."""
 
-import threading
 from typing import Final
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -25,14 +24,11 @@ class Desk(FixedPartitionedSink[Portion, bytes]):
         office: keeps the ledger.
         letters: writes dead letters; used by the flow's thread alone.
         failure: where an error is left that ends the run.
-        stop: set when the program is to end.
     """
 
-    def __init__(
-        self, office: Office, letters: Writer, failure: Failure, stop: threading.Event
-    ) -> None:
+    def __init__(self, office: Office, letters: Writer, failure: Failure) -> None:
         """Take nothing yet."""
-        self._part = _Part(office, letters, failure, stop)
+        self._part = _Part(office, letters, failure)
 
     @override
     def list_parts(self) -> list[str]:
@@ -53,13 +49,10 @@ class Desk(FixedPartitionedSink[Portion, bytes]):
 
 
 class _Part(StatefulSinkPartition[Portion, bytes]):
-    def __init__(
-        self, office: Office, letters: Writer, failure: Failure, stop: threading.Event
-    ) -> None:
+    def __init__(self, office: Office, letters: Writer, failure: Failure) -> None:
         self._office = office
         self._letters = letters
         self._failure = failure
-        self._stop = stop
 
     @override
     def write_batch(self, values: list[Portion]) -> None:
@@ -76,6 +69,10 @@ class _Part(StatefulSinkPartition[Portion, bytes]):
         try:
             self._letters.flush()
             self._office.barrier(lambda: self._failure.error is not None)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             self._failure.record(error)
+            raise
+        if self._failure.error is not None:
+            # The process is about to end; the epoch must not become durable before it does.
+            raise self._failure.error
         return b""

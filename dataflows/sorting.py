@@ -20,6 +20,7 @@ from schemas.validation import validate_record
 __all__ = ["DeliveryTopics", "Portion", "Sorter"]
 
 _SIGN_OFF: Final = b"unsubscribe"
+_ESCAPE: Final = b"\\u"
 
 
 class DeliveryTopics(Struct, frozen=True):
@@ -141,7 +142,7 @@ def _order(_message: Message, value: bytes, _arrival: int) -> News:
 
 def _sign_off(_message: Message, value: bytes, arrival: int) -> News | None:
     # Nearly all are sign-ups, which need not be read at all.
-    if _SIGN_OFF not in value:
+    if _SIGN_OFF not in value and _ESCAPE not in value:
         return None
     event = decode_subscription(value, arrival)
     if not isinstance(event, UnsubscribeEvent):

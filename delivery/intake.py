@@ -36,9 +36,9 @@ _STATUS: Final = (
     "WHERE excluded.updated_at >= updated_at"
 )
 _KNOWN: Final = (
-    "SELECT value FROM json_each(?) WHERE "
-    "EXISTS (SELECT 1 FROM journeys WHERE notification_id = value) OR "
-    "EXISTS (SELECT 1 FROM entries WHERE notification_id = value)"
+    "SELECT w.value FROM json_each(?) AS w WHERE "
+    "EXISTS (SELECT 1 FROM journeys WHERE notification_id = w.value) OR "
+    "EXISTS (SELECT 1 FROM entries WHERE notification_id = w.value)"
 )
 
 

@@ -10,7 +10,7 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -222,24 +222,25 @@ class Office:
         )
         for sink, variant_id, wave_at in rows:
             self.lanes[sink].added(variant_id, [(wave_at, 0)])
-        lanes = [lane.run() for lane in self.lanes.values()]
-        for work in (*lanes, self._ripen(Lookup(self._reader)), self._prune()):
+        for work in (*(lane.run for lane in self.lanes.values()), self._ripen, self._prune):
             self._background.append(asyncio.create_task(self._guarded(work)))
 
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not go unnoticed
             self._on_error(error)
 
     async def _close(self, patience: float) -> None:
         for each in self._background:
             each.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await asyncio.gather(*(lane.stop(patience) for lane in self.lanes.values()))
         for way in self._ways.values():
             await way.sink.close()
 
-    async def _ripen(self, lookup: Lookup) -> None:
+    async def _ripen(self) -> None:
+        lookup = Lookup(self._reader)
         while not self._stopping:
             due = lookup.next_due()
             if due is not None and due <= self._clock():

@@ -83,11 +83,17 @@ class Scribe:
             self._changed.notify_all()
 
     def barrier(self, stop_waiting: Callable[[], bool]) -> None:
-        """Wait until everything handed over before is durable, or `stop_waiting` says so."""
+        """Wait until everything handed over before is durable, or `stop_waiting` says so.
+
+        Raises:
+            LedgerError: it will not become durable.
+        """
         reached = threading.Event()
         self.submit_portion(_Mark(reached))
         while not reached.wait(0.1):
-            if self._broken or stop_waiting():
+            if self._broken:
+                raise LedgerError("the ledger cannot be written any more; see the error before")
+            if stop_waiting():
                 return
 
     def close(self) -> None:

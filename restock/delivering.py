@@ -188,7 +188,7 @@ def _parts(
     )
     letter = partial(dead_letter, application=f"restock-{FLOW_ID}", shard=str(shard))
     sorter = Sorter(names, kafka.max_record_bytes, letter, now)
-    desk = Desk(office, letters, failure, stop)
+    desk = Desk(office, letters, failure)
     return _Parts(build_flow(source, sorter, desk), source, sorter)
 
 

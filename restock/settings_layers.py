@@ -71,6 +71,10 @@ class LoadedSettings:
         """Return where the value at ``path`` came from; ``default`` when nothing set it."""
         return self.origins.get(path, "default")
 
+    def nearest_origin(self, path: KeyPath) -> str:
+        """Return where the value at ``path``, or the innermost table around it, came from."""
+        return _origin_of(path, self.origins) or "settings"
+
 
 def load_settings(
     config: Path | None,

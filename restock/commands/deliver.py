@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from restock.commands.common import load
+from restock.commands.common import load_for_delivery
 from restock.commands.run import parse_start
 from restock.errors import EXIT_OK
 from restock.log_setup import configure_logging
@@ -57,7 +57,7 @@ def run(
     """
     share = parse_shard("0/1" if shard is None else shard)
     begin = parse_start(start) if start is not None else None
-    settings = load(config, {"--bootstrap-servers": bootstrap_servers}).settings
+    settings = load_for_delivery(config, {"--bootstrap-servers": bootstrap_servers}).settings
     configure_logging(settings.logging, sys.stderr, os.environ)
     from restock import delivering  # noqa: PLC0415 - Bytewax and librdkafka, once all is in order
 
@@ -98,7 +98,7 @@ def preview(
     """
     from restock.previewing import Wanted, show_preview  # noqa: PLC0415 - templates, only for this
 
-    settings = load(config).settings
+    settings = load_for_delivery(config).settings
     wanted = Wanted(sink, template, locale, notification, digest=digest)
     show_preview(settings, wanted, output, sys.stdout)
     return EXIT_OK

@@ -188,7 +188,8 @@ def test_a_disk_that_is_full_ends_the_writing_in_one_line(tmp_path: Path) -> Non
     scribe.submit(good)
     scribe.submit(bad)
     scribe.start()
-    scribe.barrier(bool)
+    with pytest.raises(LedgerError, match="cannot be written any more"):
+        scribe.barrier(bool)
     assert not good.durable.is_set()
     (error,) = errors
     assert "the ledger cannot be written: database or disk is full" in str(error)
