@@ -21,13 +21,16 @@ from benchmarks import (
     fencing,
     flow,
     hot,
+    klaviyo,
     latency,
+    mail,
     memory,
     replay,
     resume,
     scale,
     shards,
     timers,
+    webhooks,
     wide,
 )
 from benchmarks.bench import Bench
@@ -56,6 +59,9 @@ SECTIONS: dict[str, Callable[[Bench], SectionResult]] = {
     "memory": memory.run,
     "scale": scale.run,
     "replay": replay.run,
+    "webhooks": webhooks.run,
+    "mail": mail.run,
+    "klaviyo": klaviyo.run,
 }
 """What can be measured, in the order in which it is."""
 

@@ -10,6 +10,7 @@ __all__ = [
     "LARGE",
     "QUICK",
     "CrowdSizes",
+    "DeliverySizes",
     "Options",
     "ScaleSizes",
     "Sizes",
@@ -72,6 +73,23 @@ class TimerSizes:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverySizes:
+    """The sections about delivery.
+
+    Attributes:
+        webhooks: messages to a receiver of webhooks.
+        mails: mails to a server that answers at once.
+        slow_mails: mails to one that takes its time.
+        klaviyo: notifications to Klaviyo.
+    """
+
+    webhooks: int
+    mails: int
+    slow_mails: int
+    klaviyo: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleSizes:
     """The section about growth.
 
@@ -104,6 +122,7 @@ class Sizes:
         wide: of the section wide.
         timers: of the section timers.
         scale: of the section scale.
+        delivery: of the sections webhooks, mail and klaviyo.
     """
 
     job: TraceSizes
@@ -119,6 +138,7 @@ class Sizes:
     wide: WideSizes
     timers: TimerSizes
     scale: ScaleSizes
+    delivery: DeliverySizes
 
 
 LARGE = Sizes(
@@ -139,6 +159,7 @@ LARGE = Sizes(
         variants=(1_000, 10_000, 100_000, 1_000_000),
         middle=(1_000_000, 100_000),
     ),
+    delivery=DeliverySizes(webhooks=50_000, mails=8_000, slow_mails=2_000, klaviyo=1_000_000),
 )
 QUICK = Sizes(
     job=TraceSizes(variants=5_000, people=20_000, events=120_000),
@@ -154,6 +175,7 @@ QUICK = Sizes(
     wide=WideSizes(variants=10_000, queued=2_000, each=25, rate=500, seconds=3),
     timers=TimerSizes(variants=2_000, each=10, events=50_000),
     scale=ScaleSizes(events=(5_000, 20_000), variants=(1_000, 5_000), middle=(20_000, 1_000)),
+    delivery=DeliverySizes(webhooks=3_000, mails=400, slow_mails=100, klaviyo=400_000),
 )
 
 
