@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from connectors.sinks.contract import Answer, Message, Sink
+from delivery.collecting import collect_now_and_then, freeze
 
 __all__ = ["Call", "Opened", "Reply", "carry", "read_frame", "write_frames"]
 
@@ -101,6 +102,7 @@ class _Carrier:
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._replies: list[Reply] = []
         self._writer: asyncio.StreamWriter | None = None
+        self._turns = asyncio.Semaphore(1)
 
     async def run(self) -> None:
         reader, self._writer = await asyncio.open_connection(sock=self._end)
@@ -111,13 +113,16 @@ class _Carrier:
             write_frames(self._writer, Opened(f"{error}" or type(error).__name__))
             await self._writer.drain()
             return
+        self._turns = asyncio.Semaphore(sink.concurrency)
         write_frames(self._writer, Opened("", sink.concurrency, sink.batch_size))
+        freeze()
+        collecting = asyncio.create_task(collect_now_and_then())
         while (frame := await read_frame(reader)) is not None:
             for call in _decode(frame):
                 self._take(sink, call)
-        for task in self._calls.values():
+        for task in (collecting, *self._calls.values()):
             task.cancel()
-        await asyncio.gather(*self._calls.values(), return_exceptions=True)
+        await asyncio.gather(collecting, *self._calls.values(), return_exceptions=True)
         await sink.close()
 
     def _take(self, sink: Sink, call: Call) -> None:
@@ -133,7 +138,10 @@ class _Carrier:
 
     async def _send(self, sink: Sink, number: int, messages: list[Message]) -> None:
         try:
-            self._reply(Reply(number, list(await sink.send(messages))))
+            # Some more calls than may run at once lie here, so that none waits for the parent.
+            async with self._turns:
+                answers = await sink.send(messages)
+            self._reply(Reply(number, list(answers)))
         except Exception as error:  # noqa: BLE001 - the parent tells it and tries again
             self._reply(Reply(number, None, f"{type(error).__name__}: {error}"))
         finally:

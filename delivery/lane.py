@@ -26,11 +26,12 @@ from journey.journey import FAILED, SENT, Outcome, retry
 from journey.plan import Plan
 from schemas.fields import Channel
 
-__all__ = ["Lane", "LaneTools"]
+__all__ = ["Lane", "LaneTools", "most_calls", "most_in_flight"]
 
 _LOG: Final = logging.getLogger(__name__)
 _DECISIONS_AT_ONCE: Final = 64
 _UNSETTLED: Final = 2_000
+_ANSWERED: Final = 16
 _LONG: Final = 3_600.0
 _DISABLED: Final = "disabled"
 _SINK_ERROR: Final = "sink_error"
@@ -80,6 +81,7 @@ class Lane:
         breaker: knows how its receiver is.
         tools: what all lanes share.
         on_disabled: told when the receiver wants nothing more.
+        ahead: share of its concurrency by which the sink takes more calls than may run at once.
 
     Attributes:
         name: of the sink.
@@ -96,6 +98,7 @@ class Lane:
         breaker: Breaker,
         tools: LaneTools,
         on_disabled: Callable[[str], None],
+        ahead: float = 0.0,
     ) -> None:
         """Send nothing yet."""
         self.name = name
@@ -107,6 +110,7 @@ class Lane:
         self._breaker = breaker
         self._tools = tools
         self._on_disabled = on_disabled
+        self._ahead = ahead
         self._changed = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
         self._unsettled = 0
@@ -158,19 +162,24 @@ class Lane:
             return _LONG
         if self.disabled:
             return 0.0
-        if len(self._calls) >= self._sink.concurrency or self._is_full():
+        if len(self._calls) >= self._most_calls or self.in_flight >= self._most_in_flight:
             return _LONG
         throttled = self._throttled_until - time.monotonic()
         return max(0.0, throttled, self._breaker.pause())
 
-    def _is_full(self) -> bool:
-        return self.in_flight >= self._sink.concurrency * self._sink.batch_size
+    @property
+    def _most_calls(self) -> int:
+        return most_calls(self._sink.concurrency, self._ahead)
+
+    @property
+    def _most_in_flight(self) -> int:
+        return most_in_flight(self._sink.concurrency, self._sink.batch_size, self._ahead)
 
     def _gather(self) -> bool:
         """Judge some of what is ready and send it; whether there may be more."""
         sink = self._sink
-        calls = (sink.concurrency - len(self._calls)) * sink.batch_size
-        room = min(calls, sink.concurrency * sink.batch_size - self.in_flight)
+        calls = (self._most_calls - len(self._calls)) * sink.batch_size
+        room = min(calls, self._most_in_flight - self.in_flight)
         wanted = max(self._sink.batch_size, _DECISIONS_AT_ONCE) if self._breaker.is_closed else 1
         found: list[tuple[str, Task]] = []
         while len(found) < min(room, wanted):
@@ -348,6 +357,20 @@ class Lane:
     def _put_back(self, variant_id: str, task: Task) -> None:
         self._queue.put_back(variant_id, task)
         self._changed.set()
+
+
+def most_calls(concurrency: int, ahead: float) -> int:
+    """How many calls of a sink are made at once, those that lie ready included."""
+    return concurrency + int(ahead * concurrency)
+
+
+def most_in_flight(concurrency: int, batch_size: int, ahead: float) -> int:
+    """How many messages a sink may have whose outcome is not durable: what a crash may repeat.
+
+    Some more than can be on their way, or the sink would wait for the disk.
+    """
+    on_their_way = most_calls(concurrency, ahead) * batch_size
+    return on_their_way + on_their_way // 4 + _ANSWERED
 
 
 def _nothing() -> None:

@@ -18,6 +18,7 @@ from typing import Final
 from connectors.sinks.contract import Sink
 from delivery.announcing import Announcer, Writes
 from delivery.breaker import Breaker, BreakerPlan
+from delivery.collecting import collect_now_and_then
 from delivery.disabling import Disabling, disabled_sinks
 from delivery.fairness import FairQueue, loader
 from delivery.intake import Intake
@@ -51,10 +52,12 @@ class Way:
         sink: sends.
         receiver: tells one receiver from another; a sink that was disabled is tried again when
             it leads to another.
+        ahead: see `Lane`.
     """
 
     sink: Sink
     receiver: str
+    ahead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,7 @@ class Office:
             await way.sink.open()
             breaker = Breaker(office_plan.breaker, time.monotonic, uniform)
             queue = FairQueue(loader(self._reader, name))
-            lane = Lane(name, way.sink, queue, breaker, tools, self._disable)
+            lane = Lane(name, way.sink, queue, breaker, tools, self._disable, way.ahead)
             lane.disabled = disabled.get(name) == way.receiver
             self.lanes[name] = lane
 
@@ -222,7 +225,8 @@ class Office:
         )
         for sink, variant_id, wave_at in rows:
             self.lanes[sink].added(variant_id, [(wave_at, 0)])
-        for work in (*(lane.run for lane in self.lanes.values()), self._ripen, self._prune):
+        lanes = [lane.run for lane in self.lanes.values()]
+        for work in (*lanes, self._ripen, self._prune, collect_now_and_then):
             self._background.append(asyncio.create_task(self._guarded(work)))
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -73,6 +73,7 @@ class Packer:
         self._plan = plan
         self._lookup = lookup
         self._clock = clock
+        self._names: dict[tuple[str, Channel], tuple[str, str]] = {}
 
     def judge(self, wanted: Sequence[tuple[Stored, Channel]]) -> list[Judged]:
         """Judge the messages that tasks call for, each with all that goes into it.
@@ -126,16 +127,26 @@ class Packer:
         return [by_id[journey.notified.id] for journey in found]
 
     def _parcel(self, chosen: Journey, channel: Channel, contents: tuple[Stored, ...]) -> Parcel:
-        step = self._plan.step(chosen.step)
+        ending, template = self._name(chosen.step, channel)
         message = Message(
-            id=message_id(self._base_id(chosen), chosen.step, channel, self._plan),
+            id=self._base_id(chosen) + ending,
             channel=channel,
             step=chosen.step,
-            template="" if step is None else step.template,
+            template=template,
             notifications=tuple(each.value for each in contents),
             attempt=chosen.channel(channel).attempts + 1,
         )
         return Parcel(message, channel, contents)
+
+    def _name(self, name: str, channel: Channel) -> tuple[str, str]:
+        """How the ids of a step's messages by a channel end, and their template."""
+        known = self._names.get((name, channel))
+        if known is None:
+            step = self._plan.step(name)
+            ending = message_id("", name, channel, self._plan)
+            known = (ending, "" if step is None else step.template)
+            self._names[name, channel] = known
+        return known
 
     def _base_id(self, chosen: Journey) -> str:
         if not self._plan.digest:

@@ -24,6 +24,7 @@ from dataflows.delivery import FLOW_ID, build_flow
 from dataflows.desk import Desk
 from dataflows.sorting import DeliveryTopics, Sorter
 from delivery.breaker import BreakerPlan
+from delivery.collecting import freeze
 from delivery.ledger import VERSION
 from delivery.office import Office, OfficePlan
 from journal.directory import StateDirectory
@@ -86,6 +87,7 @@ def deliver(settings: Settings, *, shard: Shard, start: Start | None, begin_anew
                     announcements.connect()
                     letters.connect()
                     office.start()
+                    freeze()
                     log.info(
                         "delivering",
                         shard=str(shard),

@@ -25,7 +25,7 @@ from delivery.remote import RemoteSink
 from restock.errors import ConfigError
 from restock.settings import Settings
 
-__all__ = ["KINDS", "build_ways", "read_sinks", "settings_class"]
+__all__ = ["AHEAD", "KINDS", "build_ways", "read_sinks", "settings_class"]
 
 KINDS: Mapping[str, tuple[str, str]] = {
     "console": ("lines", "ConsoleSettings"),
@@ -40,6 +40,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
 
 _NEAR = frozenset({"console", "file", "kafka"})
 """Kinds that cost too little for a process of their own."""
+
+AHEAD = 0.25
+"""So much of what may be on its way lies ready in the process of a sink besides."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 
@@ -98,10 +101,7 @@ def build_ways(settings: Settings) -> dict[str, Way]:
         )
     models = read_sinks(settings)
     around = _Around(settings.kafka, tuple(step.template for step in settings.plan().steps))
-    return {
-        name: Way(_sink(name, models[name], around), _receiver(models[name]))
-        for name in dict.fromkeys(routes.values())
-    }
+    return {name: _way(name, models[name], around) for name in dict.fromkeys(routes.values())}
 
 
 def _read(name: str, table: Mapping[str, object]) -> BaseModel:
@@ -120,10 +120,12 @@ def _read(name: str, table: Mapping[str, object]) -> BaseModel:
         raise ConfigError(f"{path}: {words}; see docs/delivery.md") from None
 
 
-def _sink(name: str, model: BaseModel, around: _Around) -> Sink:
+def _way(name: str, model: BaseModel, around: _Around) -> Way:
     kind: str = model.kind  # type: ignore[attr-defined]  # each has one
     build = partial(_build, model, around)
-    return build() if kind in _NEAR else RemoteSink(name, build)
+    if kind in _NEAR:
+        return Way(build(), _receiver(model))
+    return Way(RemoteSink(name, build), _receiver(model), AHEAD)
 
 
 def _build(model: BaseModel, around: _Around) -> Sink:

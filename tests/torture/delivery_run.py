@@ -17,8 +17,9 @@ import msgspec
 
 from connectors.sinks.email_settings import EmailSettings
 from connectors.sinks.webhook import WebhookSettings
+from delivery.lane import most_in_flight
 from restock.commands.common import load
-from restock.ways import read_sinks
+from restock.ways import AHEAD, read_sinks
 from tests.support import shop as shops
 from tests.support.delivering import Deliveries, Receipt, Receivers
 from tests.torture.delivery_checker import Evidence, Outcome
@@ -67,7 +68,9 @@ class Torture:
         mail, hook = sinks["mail"], sinks["hook"]
         assert isinstance(mail, EmailSettings)
         assert isinstance(hook, WebhookSettings)
-        return mail.connections * mail.batch + hook.concurrency
+        return most_in_flight(mail.connections, mail.batch, AHEAD) + most_in_flight(
+            hook.concurrency, 1, AHEAD
+        )
 
     def run(self, kills: Sequence[Kill], window: int) -> Evidence:
         """Kill as planned, then let it finish.
