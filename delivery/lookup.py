@@ -76,7 +76,8 @@ class Lookup:
 
     def journeys(self, numbers: Iterable[int]) -> dict[int, Stored]:
         """Journeys by their numbers; those that are over are left out."""
-        rows = self._connection.execute(_JOURNEYS, (_json(list(numbers)),))
+        # All at once: between two rows another thread may take Python's lock.
+        rows = self._connection.execute(_JOURNEYS, (_json(list(numbers)),)).fetchall()
         return {row[0]: _stored(*row) for row in rows}
 
     def of_person(self, profile_key: str) -> list[Stored]:
@@ -94,7 +95,8 @@ class Lookup:
             For each message the facts of each of its journeys.
         """
         everything = [each for message in messages for each in message]
-        signed_off, ordered = self._signed_off(everything), self._ordered(everything)
+        who = [_identifiers(each) for each in everything]
+        signed_off, ordered = self._signed_off(everything, who), self._ordered(everything, who)
         offered, sent = self._offered(everything), self._sent(everything)
         found: list[list[Facts]] = []
         place = 0
@@ -118,20 +120,24 @@ class Lookup:
         found = self._connection.execute("SELECT min(due_at) FROM tasks WHERE ready = 0").fetchone()
         return None if found is None else found[0]
 
-    def _signed_off(self, everything: Sequence[Stored]) -> dict[int, int]:
+    def _signed_off(
+        self, everything: Sequence[Stored], who: Sequence[tuple[str, ...]]
+    ) -> dict[int, int]:
         wanted = [
-            (place, each.journey.notified.variant_id, who)
+            (place, each.journey.notified.variant_id, identifier)
             for place, each in enumerate(everything)
-            for who in _identifiers(each)
+            for identifier in who[place]
         ]
         return dict(self._connection.execute(_SIGN_OFFS, (_json(wanted),)).fetchall())
 
-    def _ordered(self, everything: Sequence[Stored]) -> dict[int, int]:
+    def _ordered(
+        self, everything: Sequence[Stored], who: Sequence[tuple[str, ...]]
+    ) -> dict[int, int]:
         wanted = [
-            (place, who, item)
+            (place, identifier, item)
             for place, each in enumerate(everything)
-            for who in _identifiers(each)
             for item in _items(each)
+            for identifier in who[place]
         ]
         return dict(self._connection.execute(_ORDERS, (_json(wanted),)).fetchall())
 

@@ -21,7 +21,7 @@ __all__ = ["Change", "Scribe"]
 
 _MOST_AT_ONCE: Final = 2_000
 _WAITING_PORTIONS: Final = 8
-_GATHER_SECONDS: Final = 0.005
+_GATHER_SECONDS: Final = 0.01
 
 
 class Change(Protocol):

@@ -94,11 +94,13 @@ def settle(
     """
     done = journey.channel(channel)
     *before, sent = journey.sent
-    changed = replace(
-        journey,
-        open=tuple(opened for opened in journey.open if opened is not done),
-        sent=(*before, (*sent, channel)) if outcome == SENT else journey.sent,
-        closed=(*journey.closed, channel) if _closes(outcome) else journey.closed,
+    changed = Journey(
+        journey.notified,
+        journey.step,
+        journey.due_at,
+        tuple(opened for opened in journey.open if opened is not done),
+        (*before, (*sent, channel)) if outcome == SENT else journey.sent,
+        (*journey.closed, channel) if _closes(outcome) else journey.closed,
     )
     onward = changed if changed.open else _next_step(changed, now, plan)
     return onward, [Settled(journey.step, channel, outcome)]

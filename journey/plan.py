@@ -100,7 +100,10 @@ class Plan:
 
     def step(self, name: str) -> Step | None:
         """The step of that name; None: there is none (any more)."""
-        return next((step for step in self.steps if step.name == name), None)
+        for step in self.steps:
+            if step.name == name:
+                return step
+        return None
 
     def zone_of(self, market: str | None) -> tzinfo:
         """The time zone of people of a market; None: the market is not known."""
