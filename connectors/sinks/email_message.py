@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -59,6 +60,10 @@ class Recipient:
     international: bool
 
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:\.[A-Za-z0-9_+-]{1,31})?@([a-z0-9.-]{1,120})")
+"""Addresses of which only the domain needs to be looked at."""
+
+
 def recipient_of(person: Person) -> Recipient:
     """Read a person's address; whether its domain takes mail is not asked.
 
@@ -67,11 +72,24 @@ def recipient_of(person: Person) -> Recipient:
     """
     if person.email is None:
         raise Unusable("no_address")
+    address = person.email.strip(_PADDING)
+    plain = _PLAIN.fullmatch(address)
+    if plain is not None and _is_domain(plain[1]):
+        return Recipient(address, international=False)
     try:
-        checked = validate_email(person.email.strip(_PADDING), check_deliverability=False)
+        checked = validate_email(address, check_deliverability=False)
     except EmailNotValidError:
         raise Unusable("invalid_address") from None
     return Recipient(checked.ascii_email or checked.normalized, checked.ascii_email is None)
+
+
+@lru_cache(maxsize=4_096)
+def _is_domain(name: str) -> bool:
+    """Whether it is a domain as it stands; asked for nearly every mail, and mostly of a few."""
+    try:
+        return validate_email(f"a@{name}", check_deliverability=False).ascii_domain == name
+    except EmailNotValidError:
+        return False
 
 
 class Headers:

@@ -10,6 +10,9 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.sinks.content import Person
 from connectors.sinks.email_message import Headers, Recipient, Unusable, mail_bytes, recipient_of
@@ -203,3 +206,17 @@ def test_nobody_without_an_address() -> None:
     with pytest.raises(Unusable) as raised:
         recipient_of(Person(phone_number="+12015550100"))
     assert "no_address" == raised.value.reason
+
+
+@given(st.from_regex(r"[A-Za-z0-9_+.-]{1,40}@[a-z0-9.-]{1,30}(\.com|\.test|)", fullmatch=True))
+def test_plain_addresses_are_judged_as_by_the_library(address: str) -> None:
+    """The quick way takes only what the library takes, and leaves it as the library would."""
+    try:
+        expected = validate_email(address, check_deliverability=False).ascii_email
+    except EmailNotValidError:
+        expected = None
+    try:
+        found = recipient_of(Person(email=address)).address
+    except Unusable:
+        found = None
+    assert found == expected
