@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 
 from connectors.kafka.records import Outgoing, RawBatch
+from connectors.sinks.content import read_notification
 from dataflows.decoding import DecodingCounts
 from delivery.news import Arrived, News, Ordered, SignedOff, Stood, product_item, variant_item
 from journey.notified import notified_of
@@ -116,8 +117,21 @@ class Sorter:
 
 def _notification(message: Message, value: bytes, _arrival: int) -> News:
     record = validate_record(Notification, value)
+    _check_what_follows(record, value)
     place = (message.topic() or "", message.partition() or 0, message.offset() or 0)
     return Arrived(notified_of(record), record.position, value, place)
+
+
+def _check_what_follows(record: Notification, value: bytes) -> None:
+    """Check what ledger and sinks need beyond the contract: later nobody could refuse it."""
+    try:
+        read_notification(value)
+    except MsgspecError as error:
+        raise InvalidRecord(DeadLetterReason.WRONG_TYPE, detail=str(error)) from None
+    names = (*record.profile.identifiers(), record.product.product_id or "")
+    if any("\0" in name for name in names):
+        # SQLite ends a text of JSON there: it would be another person's name.
+        raise InvalidRecord(DeadLetterReason.INVALID_VALUE, "profile", "has a NUL character")
 
 
 def _order(_message: Message, value: bytes, _arrival: int) -> News:

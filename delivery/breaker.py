@@ -22,6 +22,8 @@ class BreakerPlan:
         pause: how long it stays open at first, in seconds; doubled with every failed probe.
         longest_pause: and at most.
         closes_after: successes in a row that close it again.
+        refused_in_a_row: messages refused for good, without a success between them, that open it:
+            then it is not the messages that are wrong.
     """
 
     in_a_row: int = 10
@@ -30,6 +32,7 @@ class BreakerPlan:
     pause: float = 5.0
     longest_pause: float = 60.0
     closes_after: int = 3
+    refused_in_a_row: int = 50
 
 
 class Breaker:
@@ -53,6 +56,7 @@ class Breaker:
         self._uniform = uniform
         self._answers: deque[bool] = deque(maxlen=plan.window)
         self._failed_in_a_row = 0
+        self._refused_in_a_row = 0
         self._opened = 0
         self._open_until: float | None = None
         self._probes = 0
@@ -84,13 +88,26 @@ class Breaker:
     def good(self) -> None:
         """The receiver has answered as it should."""
         self._answers.append(True)
-        self._failed_in_a_row = 0
+        self._failed_in_a_row = self._refused_in_a_row = 0
         if self._open_until is None:
             return
         self._probes = max(0, self._probes - 1)
         self._good += 1
         if self._good >= self._plan.closes_after:
             self._close()
+
+    def refused(self) -> None:
+        """The receiver has refused a message for good: the message's fault, if it is the only one.
+
+        After many in a row it rather is the receiver's, or ours.
+        """
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row < self._plan.refused_in_a_row:
+            self.undone()
+        elif self._open_until is None:
+            self._open()
+        else:
+            self.bad()
 
     def bad(self) -> None:
         """The receiver has failed."""
@@ -118,5 +135,6 @@ class Breaker:
 
     def _close(self) -> None:
         self._open_until = None
-        self._opened = self._probes = self._good = self._failed_in_a_row = 0
+        self._opened = self._probes = self._good = 0
+        self._failed_in_a_row = self._refused_in_a_row = 0
         self._answers.clear()

@@ -155,5 +155,11 @@ class _Carrier:
 
     def _flush(self) -> None:
         replies, self._replies = self._replies, []
-        if self._writer is not None and not self._writer.is_closing():
+        if self._writer is None or self._writer.is_closing():
+            return
+        try:
             write_frames(self._writer, replies)
+        except UnicodeEncodeError:
+            # Nobody may wait for ever because of a text that is none.
+            failed = [Reply(each.number, None, "an answer that is not text") for each in replies]
+            write_frames(self._writer, failed)

@@ -38,7 +38,12 @@ _STATUS: Final = (
 _KNOWN: Final = (
     "SELECT w.value FROM json_each(?) AS w WHERE "
     "EXISTS (SELECT 1 FROM journeys WHERE notification_id = w.value) OR "
-    "EXISTS (SELECT 1 FROM entries WHERE notification_id = w.value)"
+    # What has failed may be put back on the topic.
+    "EXISTS (SELECT 1 FROM entries WHERE notification_id = w.value AND outcome <> 'failed')"
+)
+_UNRIPE: Final = (
+    "SELECT state FROM journeys WHERE profile_key = ? AND NOT EXISTS "
+    "(SELECT 1 FROM tasks WHERE journey = number AND ready = 1)"
 )
 
 
@@ -137,7 +142,13 @@ class Intake:
 
 def _digest_due(connection: sqlite3.Connection, profile_key: str, now: int) -> int | None:
     """When the person's digest is due that still gathers; None: there is none."""
-    rows = connection.execute("SELECT state FROM journeys WHERE profile_key = ?", (profile_key,))
+    rows = connection.execute(_UNRIPE, (profile_key,))
     journeys = [Journey.from_bytes(bytes.fromhex(state)) for (state,) in rows]
-    gathering = [each.due_at for each in journeys if len(each.sent) == 1 and each.due_at > now]
+    gathering = [each.due_at for each in journeys if _gathers(each, now)]
     return min(gathering, default=None)
+
+
+def _gathers(journey: Journey, now: int) -> bool:
+    # `now` may be a while ago: what was tried since is a message already, and none may join it.
+    untried = all(opened.next_at == journey.due_at for opened in journey.open)
+    return journey.sent == ((),) and not journey.closed and untried and journey.due_at > now

@@ -254,8 +254,10 @@ class Lane:
             self._answered(sending, answer)
 
     def _judge_receiver(self, answers: Sequence[Answer]) -> None:
-        if any(answer.resolution is not Resolution.RETRY for answer in answers):
+        if any(answer.resolution is Resolution.SENT for answer in answers):
             self._breaker.good()
+        elif any(answer.resolution is not Resolution.RETRY for answer in answers):
+            self._breaker.refused()
         elif any(answer.throttled for answer in answers):
             self._breaker.undone()
         else:
@@ -281,6 +283,10 @@ class Lane:
         self.outcomes["throttled", answer.reason] += 1
         until = time.monotonic() + (1.0 if answer.wait is None else answer.wait)
         self._throttled_until = max(self._throttled_until, until)
+        # Parts of a digest may have been suppressed beside it: first that must be durable.
+        self._settle([], [], partial(self._put_off, sending))
+
+    def _put_off(self, sending: _Sending) -> None:
         self.in_flight -= 1
         self._put_back(sending.variant_id, sending.task)
         self._tools.people.release(_person(sending))

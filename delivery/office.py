@@ -113,7 +113,7 @@ class Office:
         self._clock = clock
         self._on_error = on_error
         connection = open_writer(path, by_person=plan.digest > 0)
-        reroute(connection, plan, clock())
+        self._writing = connection
         self._scribe = Scribe(connection, on_error, self._after_commit)
         self._reader = open_reader(path)
         self._announcer = Announcer(
@@ -136,6 +136,7 @@ class Office:
         """
         self._thread.start()
         self._call(self._open())
+        reroute(self._writing, self._plan, self._clock())
         self._scribe.start()
         self._announcer.start()
 
@@ -143,7 +144,7 @@ class Office:
         """All facts that there were at the start are known: send."""
         if not self._gate.is_set():
             self._gate.set()
-            asyncio.run_coroutine_threadsafe(self._send_all(), self._loop)
+            asyncio.run_coroutine_threadsafe(self._guarded(self._send_all), self._loop)
 
     @property
     def is_open(self) -> bool:
@@ -209,6 +210,7 @@ class Office:
             self._clock,
             self._on_error,
         )
+        self._background.append(asyncio.create_task(self._guarded(collect_now_and_then)))
         disabled = disabled_sinks(self._reader)
         for name, way in self._ways.items():
             await way.sink.open()
@@ -226,7 +228,7 @@ class Office:
         for sink, variant_id, wave_at in rows:
             self.lanes[sink].added(variant_id, [(wave_at, 0)])
         lanes = [lane.run for lane in self.lanes.values()]
-        for work in (*lanes, self._ripen, self._prune, collect_now_and_then):
+        for work in (*lanes, self._ripen, self._prune):
             self._background.append(asyncio.create_task(self._guarded(work)))
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -100,9 +100,16 @@ class Packer:
         contents: list[Stored] = []
         updates: list[Update] = []
         entries: list[Entry] = []
-        for each, known in zip(group, facts, strict=True):
-            verdict = judge(each.journey, channel, known, now, self._plan)
-            match verdict:
+        verdicts = [
+            judge(each.journey, channel, known, now, self._plan)
+            for each, known in zip(group, facts, strict=True)
+        ]
+        # One message, one id: where a part must wait, all of it does.
+        latest = max(
+            (verdict.until for verdict in verdicts if isinstance(verdict, Wait)), default=0
+        )
+        for each, verdict in zip(group, verdicts, strict=True):
+            match Wait(latest) if latest and isinstance(verdict, Send) else verdict:
                 case Send():
                     contents.append(each)
                 case Suppress(reason):

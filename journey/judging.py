@@ -48,7 +48,8 @@ Verdict = Send | Suppress | Wait
 def judge(journey: Journey, channel: Channel, facts: Facts, now: int, plan: Plan) -> Verdict:
     """Return what is to be done with the message of a journey's step by one of its open channels.
 
-    A step that the plan no longer has is suppressed as expired.
+    A step that the plan no longer has is suppressed as expired, a channel that it does not allow
+    any more as none.
 
     Args:
         journey: the journey.
@@ -64,6 +65,8 @@ def judge(journey: Journey, channel: Channel, facts: Facts, now: int, plan: Plan
     step = plan.step(journey.step)
     if step is None:
         return Suppress(Reason.EXPIRED)
+    if not step.allows(channel):
+        return Suppress(Reason.NO_CHANNEL)
     reason = _unwelcome(journey.notified, channel, facts, step, plan) or _untimely(
         journey, facts, now, step, plan
     )

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -183,7 +183,8 @@ def _parts(
         (names.notifications, names.orders, names.subscriptions, names.waitlist),
         stop,
         share=Share((shard.index, shard.count), tables),
-        start=start_from(start),
+        # Whoever begins late must know of orders and sign-offs from before all the same.
+        start=replace(start_from(start), whole=frozenset(facts)),
         override_lost=start is not None,
         on_durable=on_durable,
         failure=failure,

@@ -80,7 +80,9 @@ def _value(field: FieldInfo, keys: list[str], text: str, name: str) -> object:
         return {rest[0]: _value(inner.model_fields[rest[0]], rest, text, name)}
     if keys[0] == "options":
         return {rest[0].replace("_", "."): text}
-    value: object = text if looks_secret(rest[-1]) else _scalar_or_json(text)
+    # A password of digits is no number; but there may be a list of secrets.
+    is_text = looks_secret(rest[-1]) and not text.startswith("[")
+    value: object = text if is_text else _scalar_or_json(text)
     for key in reversed(rest):
         value = {key: value}
     return value

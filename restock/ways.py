@@ -16,14 +16,17 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+import orjson
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from connectors.kafka.settings import KafkaSettings
 from connectors.sinks.contract import Sink
 from delivery.office import Way
 from delivery.remote import RemoteSink
+from journey.plan import Plan
 from restock.errors import ConfigError
 from restock.settings import Settings
+from schemas.fields import Channel
 
 __all__ = ["AHEAD", "KINDS", "build_ways", "read_sinks", "settings_class"]
 
@@ -53,7 +56,7 @@ class _Around:
 
     Attributes:
         kafka: how to reach Kafka.
-        templates: that the steps of the journey name.
+        templates: of the steps that may go by it.
     """
 
     kafka: KafkaSettings
@@ -84,7 +87,20 @@ def read_sinks(settings: Settings) -> dict[str, BaseModel]:
                 f"journey.channels.{channel}: there is no sink {name!r}: make a table "
                 f"[sinks.{name}], or name another (there are: {known})"
             )
+        _check_served(channel, name, found[name])
     return found
+
+
+def _check_served(channel: Channel, name: str, model: Any) -> None:  # noqa: ANN401 - any kind
+    if model.kind == "sms" and channel != "SMS":
+        # Consent is asked for by channel: without this check it could be evaded.
+        raise ConfigError(
+            f"journey.channels.{channel}: sinks.{name} sends text messages: lead only SMS there"
+        )
+    if model.kind == "kafka" and channel not in model.topics:
+        raise ConfigError(
+            f"sinks.{name}.topics: names no topic for {channel}, which journey.channels leads there"
+        )
 
 
 def build_ways(settings: Settings) -> dict[str, Way]:
@@ -100,8 +116,16 @@ def build_ways(settings: Settings) -> dict[str, Way]:
             "under [journey.channels], with a table [sinks.mail]; see docs/delivery.md"
         )
     models = read_sinks(settings)
-    around = _Around(settings.kafka, tuple(step.template for step in settings.plan().steps))
-    return {name: _way(name, models[name], around) for name in dict.fromkeys(routes.values())}
+    return {
+        name: _way(name, models[name], _Around(settings.kafka, _templates(settings.plan(), name)))
+        for name in dict.fromkeys(routes.values())
+    }
+
+
+def _templates(plan: Plan, name: str) -> tuple[str, ...]:
+    """Of the steps that may go by a sink."""
+    channels = [channel for channel, sink in plan.routes.items() if sink == name]
+    return tuple(step.template for step in plan.steps if any(map(step.allows, channels)))
 
 
 def _read(name: str, table: Mapping[str, object]) -> BaseModel:
@@ -188,4 +212,9 @@ _BUILDERS: Mapping[str, Callable[[Any, _Around], Sink]] = {
 
 def _receiver(model: BaseModel) -> str:
     """What a sink leads to, in a form that shows no secret: another is another receiver."""
-    return hashlib.sha256(model.model_dump_json().encode()).hexdigest()
+    shown = orjson.dumps(model.model_dump(), default=_whole, option=orjson.OPT_NON_STR_KEYS)
+    return hashlib.sha256(shown).hexdigest()
+
+
+def _whole(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -47,10 +47,12 @@ class StartFrom:
     Attributes:
         kind: The first record there is, the end, or the first record at or after a time.
         timestamp: That time in epoch milliseconds.
+        whole: Topics that are read from their first record all the same.
     """
 
     kind: Literal["earliest", "latest", "timestamp"] = "earliest"
     timestamp: int = 0
+    whole: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> Self:

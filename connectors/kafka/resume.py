@@ -57,7 +57,8 @@ def resume_offsets(
     added = {place for place in fresh if place[0] in topics and place not in lost}
     asked = {place: known[place] for place in fresh if place not in added}
     starts = starting_offsets(admin, settings, start, asked)
-    starts |= {place: known[place][0] for place in added}
+    from_beginning = added | {place for place in asked if place[0] in start.whole}
+    starts |= {place: known[place][0] for place in from_beginning}
     for topic, number in lost:
         partition = (topic, number)
         _LOG.warning(

@@ -35,7 +35,9 @@ __all__ = ["SmsSettings", "SmsSink"]
 
 # What is not known of a product is left out: nobody is to miss their message for it.
 _DEFAULT_TEXT: Final = (
-    '{{ product.title or "What you asked for" }} is back in stock'
+    '{{ product.title or "What you asked for" }}'
+    "{% if notifications | length > 1 %} and {{ notifications | length - 1 }} more are{% else %} is"
+    "{% endif %} back in stock"
     "{% if product.url %}: {{ product.url }}{% endif %}"
 )
 

@@ -11,8 +11,8 @@ A sink is held to the contract by a class in a file of tests, run by pytest::
             return MySink(url=receiver.url, timeout=0.3)
 
 `Receiver` is whatever stands in for the other side in the same process. Give the sink short
-timeouts: a test waits for them. What a receiver cannot do is left out of `behaviours`; tests that
-need it are reported as skipped.
+timeouts: a test waits for them. What a receiver cannot do is left out of `behaviours`, and so are
+the tests that need it.
 """
 
 # ruff: noqa: S101 - these are tests
@@ -22,8 +22,9 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
-from unittest import SkipTest
+from typing import Any, ClassVar, Final, TypeVar
+
+from typing_extensions import override
 
 from connectors.sinks.contract import Answer, Message, Resolution, Sink
 from connectors.sinks.testing_kit import Behaviour, Receiver, sample_message
@@ -31,6 +32,18 @@ from connectors.sinks.testing_kit import Behaviour, Receiver, sample_message
 __all__ = ["Behaviour", "Receiver", "SinkContract", "sample_message"]
 
 _T = TypeVar("_T")
+_NEEDED: Final = "needed_behaviour"
+_Test = TypeVar("_Test", bound=Callable[..., None])
+
+
+def _needs(behaviour: Behaviour) -> Callable[[_Test], _Test]:
+    """Mark a test that needs a receiver that can do this."""
+
+    def mark(test: _Test) -> _Test:
+        test.__dict__[_NEEDED] = behaviour
+        return test
+
+    return mark
 
 
 class SinkContract:
@@ -46,6 +59,15 @@ class SinkContract:
     behaviours: ClassVar[frozenset[Behaviour]] = frozenset(Behaviour)
     channel: ClassVar[str] = "EMAIL"
     patience: ClassVar[float] = 10.0
+
+    @override
+    def __init_subclass__(cls) -> None:
+        """Leave out the tests that need what the receiver cannot do."""
+        super().__init_subclass__()
+        for name in dir(cls):
+            needed = getattr(getattr(cls, name), _NEEDED, None)
+            if needed is not None and needed not in cls.behaviours:
+                setattr(cls, name, None)
 
     def receiver(self) -> AbstractAsyncContextManager[Receiver]:
         """Return a new receiver, which accepts until it is told otherwise."""
@@ -119,31 +141,36 @@ class SinkContract:
 
         self._run(claim())
 
+    @_needs(Behaviour.FAIL)
     def test_what_fails_is_tried_again(self) -> None:
         """A receiver that cannot just now is a reason to retry; a later attempt is sent."""
         self._expect(Behaviour.FAIL, {Resolution.RETRY})
 
+    @_needs(Behaviour.REFUSE)
     def test_what_is_refused_is_given_up(self) -> None:
         """A receiver that never will is no reason to retry, nor is it a success."""
         self._expect(Behaviour.REFUSE, {Resolution.FINAL, Resolution.DISABLE})
 
+    @_needs(Behaviour.STALL)
     def test_silence_has_an_end(self) -> None:
         """A receiver that says nothing is an answer as well, within the sink's own time."""
         self._expect(Behaviour.STALL, {Resolution.RETRY})
 
+    @_needs(Behaviour.CUT)
     def test_a_lost_answer_is_tried_again(self) -> None:
         """A connection that is closed in mid-answer leaves open what became of the message."""
         self._expect(Behaviour.CUT, {Resolution.RETRY})
 
+    @_needs(Behaviour.GARBAGE)
     def test_garbage_is_an_answer(self) -> None:
         """What nobody can make sense of raises nothing; which answer it is, the sink may say."""
         self._expect(Behaviour.GARBAGE, set(Resolution))
 
+    @_needs(Behaviour.FAIL)
     def test_every_attempt_carries_the_same_id(self) -> None:
         """A message that is sent again is the same one to the receiver."""
 
         async def claim() -> None:
-            self._needs(Behaviour.FAIL)
             async with self.receiver() as receiver:
                 sink = self.sink(receiver)
                 await sink.open()
@@ -174,15 +201,15 @@ class SinkContract:
 
         self._run(claim())
 
+    @_needs(Behaviour.STALL)
     def test_a_slow_call_holds_up_no_other(self) -> None:
         """While one call waits for a silent receiver, another is answered."""
 
         async def claim() -> None:
-            self._needs(Behaviour.STALL)
             async with self.receiver() as receiver:
                 sink = self.sink(receiver)
-                self._needs_two(sink)
                 await sink.open()
+                assert sink.concurrency > 1, "with one call at a time leave STALL out"
                 receiver.behave(Behaviour.STALL, times=1)
                 slow = asyncio.create_task(_send(sink, self._message(0)))
                 await self._until_received(receiver, 1)
@@ -195,11 +222,11 @@ class SinkContract:
 
         self._run(claim())
 
+    @_needs(Behaviour.STALL)
     def test_a_cancelled_call_leaves_it_fit(self) -> None:
         """After a call was cancelled while it waited, the next is sent as if it had never been."""
 
         async def claim() -> None:
-            self._needs(Behaviour.STALL)
             async with self.receiver() as receiver:
                 sink = self.sink(receiver)
                 await sink.open()
@@ -218,7 +245,6 @@ class SinkContract:
 
     def _expect(self, behaviour: Behaviour, expected: set[Resolution]) -> None:
         async def claim() -> None:
-            self._needs(behaviour)
             async with self.receiver() as receiver:
                 sink = self.sink(receiver)
                 await sink.open()
@@ -251,14 +277,6 @@ class SinkContract:
 
     def _messages(self, count: int) -> list[Message]:
         return [self._message(number) for number in range(count)]
-
-    def _needs(self, behaviour: Behaviour) -> None:
-        if behaviour not in self.behaviours:
-            raise SkipTest(f"{type(self).__name__}: its receiver cannot {behaviour.name.lower()}")
-
-    def _needs_two(self, sink: Sink) -> None:
-        if sink.concurrency == 1:
-            raise SkipTest(f"{type(self).__name__}: one call at a time is all it takes")
 
     def _run(self, claim: Coroutine[Any, Any, _T]) -> _T:
         async def bounded() -> _T:

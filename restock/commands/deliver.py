@@ -36,8 +36,8 @@ def run(
 
     What has become of each is kept in the ledger in [delivery] directory; started again, the
     program carries on where it was. SIGTERM and Ctrl-C wait for the answers to what is on its way,
-    and end with exit code 0; a second one ends at once, as a crash would: messages whose answer was
-    not written down yet are then sent again, under the same id.
+    for [delivery] stop_patience at most, and end with exit code 0; a second one ends at once, as a
+    crash would. Messages whose answer was not written down are sent again, under the same id.
 
     Parameters
     ----------
@@ -49,11 +49,13 @@ def run(
     bootstrap_servers
         Addresses host:port of Kafka brokers, instead of [kafka] bootstrap_servers.
     start
-        Where to begin in partitions without a usable offset: earliest, latest, or a time (RFC 3339
-        or epoch milliseconds). Left out: the earliest, and an error where an offset is lost.
+        Where to begin with notifications in partitions without a usable offset: earliest, latest,
+        or a time (RFC 3339 or epoch milliseconds); orders, sign-offs and statuses are then read
+        from the earliest. Left out: the earliest for all, and an error where an offset is lost.
     begin_anew
-        Go on without the ledger of the run before; what was sent in the last hours may be sent
-        again.
+        Go on without the ledger of the run before: notifications are read again from the earliest,
+        or from where --from says; what is younger than [journey] max_age is sent again, and the
+        reminders of the others are lost.
     """
     share = parse_shard("0/1" if shard is None else shard)
     begin = parse_start(start) if start is not None else None

@@ -85,6 +85,7 @@ def reasons(
     signed_off, ordered, told = facts["signed_off_at"], facts["ordered_at"], facts["told_at"]
     recently = plan["recently_told"]
     found = [
+        ("no_channel", step["channels"] is not None and channel not in step["channels"]),
         ("unsubscribed", signed_off is not None and signed_off >= since),
         ("ordered", ordered is not None and ordered >= since),
         ("no_consent", needs_consent and channel not in person["consent"]),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from connectors.errors import SinkError
 from connectors.kafka.records import Outgoing
 from connectors.sinks.contract import Answer, Message, Resolution
 from delivery.breaker import BreakerPlan
@@ -75,10 +76,14 @@ class FakeSink:
     seconds: float = 0.0
     calls: list[list[Message]] = field(default_factory=list)
     most_at_once: int = 0
+    fails_to_open: bool = False
     _at_once: int = 0
 
     async def open(self) -> None:
-        """Nothing to do."""
+        """Nothing to do, or too much."""
+        if self.fails_to_open:
+            message = "it cannot work"
+            raise SinkError(message)
 
     async def send(self, messages: Sequence[Message]) -> Sequence[Answer]:
         """Answer as the test says."""
@@ -166,7 +171,7 @@ def arrived(
 
 
 @contextmanager
-def opened_office(
+def opened_office(  # noqa: PLR0913 - whatever a test wants otherwise
     path: Path,
     sinks: Mapping[str, FakeSink],
     *,
@@ -176,6 +181,7 @@ def opened_office(
     receiver: str = "receiver",
     breaker: BreakerPlan | None = None,
     patience: float = 1.0,
+    gate_open: bool = True,
 ) -> Iterator[Office]:
     """An office that has started and sends; errors of its threads are raised at the end."""
     errors: list[Exception] = []
@@ -188,9 +194,10 @@ def opened_office(
         clock or TestClock(),
         errors.append,
     )
-    office.start()
-    office.let_go()
     try:
+        office.start()
+        if gate_open:
+            office.let_go()
         yield office
     finally:
         office.stop(patience)

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from restock.settings import Settings, TopicSettings
 from restock.topic_plan import planned_topics
@@ -117,7 +118,9 @@ class Shop:
         values: list[bytes] = []
         while len(values) < count and time.monotonic() < deadline:
             self._check_alive()
-            values = self.read(topic)
+            # A broker that has just started may not lead its partitions yet.
+            with suppress(KafkaException):
+                values = self.read(topic)
         return [json.loads(value) for value in values]
 
     def read(self, topic: str) -> list[bytes]:

@@ -208,3 +208,20 @@ def test_news_and_letters_keep_their_order_and_all_is_counted() -> None:
         counts.tombstones,
         counts.dead_lettered,
     )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"triggered_at": NOW},
+        {"quantity": 7.0},
+        {"note": "\ud800"},
+        {"profile": {"id": "a\0b"}},
+        {"profile": {"email": "a\0@example.com"}},
+        {"product": {"product_id": "a\0"}},
+    ],
+)
+def test_what_ledger_or_sinks_could_not_take_is_a_dead_letter(changes: dict[str, object]) -> None:
+    """The contract allows it, restock never writes it; later nobody could refuse it any more."""
+    portion = sort(message("notifications", notification("ann", **changes)))
+    assert (len(portion.news), len(portion.letters)) == (0, 1)

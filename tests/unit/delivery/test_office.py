@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The post office: from news to entries of the ledger, through restarts and failures."""
 
+import sqlite3
+import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from connectors.errors import SinkError
 from connectors.sinks.contract import Answer, Message, Resolution
 from delivery.breaker import BreakerPlan
 from delivery.news import Ordered, SignedOff, Stood, variant_item
@@ -97,8 +102,7 @@ def test_a_failure_that_passes_is_tried_again_with_the_same_id(tmp_path: Path) -
         office.take([arrived("ann")])
         wait_until(lambda: len(mail.messages) == 1)
         assert entries(tmp_path) == []
-        clock.now += 2_000
-        wait_until(lambda: len(entries(tmp_path)) == 1)
+        wait_until(lambda: clock.passes(100) and len(entries(tmp_path)) == 1)
     first, second = mail.messages
     assert (first.id, first.attempt, second.attempt) == (second.id, 1, 2)
     assert entries(tmp_path) == [("id:ann", "V", "first", "EMAIL", "sent", "", 2)]
@@ -274,3 +278,55 @@ def test_a_channel_that_lost_its_sink_is_settled(tmp_path: Path) -> None:
         ("EMAIL", "sent", ""),
         ("SMS", "suppressed", "no_channel"),
     ]
+
+
+def test_what_has_failed_may_be_put_back(tmp_path: Path) -> None:
+    """A dead letter that comes again after the receiver was mended is sent."""
+    refusing = FakeSink(lambda _: Answer(Resolution.FINAL, "http_404"))
+    with opened_office(tmp_path, {"mail": refusing, "texts": FakeSink()}) as office:
+        office.take([arrived("ann")])
+        wait_until(lambda: len(entries(tmp_path)) == 1)
+    mail = FakeSink()
+    with opened_office(tmp_path, {"mail": mail, "texts": FakeSink()}) as office:
+        office.take([arrived("ann")])
+        wait_until(lambda: len(entries(tmp_path)) == 2)
+    assert [row[4] for row in entries(tmp_path)] == ["failed", "sent"]
+
+
+def test_a_receiver_that_refuses_everything_does_not_burn_a_wave(tmp_path: Path) -> None:
+    """After fifty refusals in a row it is not the messages that are wrong: it is left alone."""
+    mail = FakeSink(lambda _: Answer(Resolution.FINAL, "http_404"))
+    with opened_office(tmp_path, {"mail": mail, "texts": FakeSink()}) as office:
+        office.take([arrived(f"p{n}", position=n) for n in range(1, 201)])
+        wait_until(lambda: office.lanes["mail"].trouble is not None)
+    assert 50 <= len(entries(tmp_path)) <= 50 + mail.concurrency
+
+
+def test_a_failure_at_the_gate_is_told(tmp_path: Path) -> None:
+    """An office that cannot read its ledger does not sit there and send nothing."""
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        _let_go_without_a_ledger(tmp_path)
+
+
+def _let_go_without_a_ledger(path: Path) -> None:
+    sinks = {"mail": FakeSink(), "texts": FakeSink()}
+    with opened_office(path, sinks, gate_open=False) as office:
+        office._reader.close()
+        office.let_go()
+        time.sleep(0.1)
+
+
+def test_nothing_is_changed_before_the_office_starts(tmp_path: Path) -> None:
+    """A start that is refused, by a lease or a sink, leaves the ledger as it was."""
+    plan = Plan(steps=(Step("first", "t", delay=1_000),), routes=FIRST_ONLY.routes)
+    with opened_office(tmp_path, {"mail": FakeSink(), "texts": FakeSink()}, plan=plan) as office:
+        office.take([arrived("ann")])
+        office.barrier(bool)
+    without = Plan(steps=plan.steps, routes={"SMS": "texts"})
+    broken = FakeSink(fails_to_open=True)
+    with (
+        pytest.raises(SinkError),
+        opened_office(tmp_path, {"texts": broken}, plan=without),
+    ):
+        pass
+    assert entries(tmp_path) == []
