@@ -2,6 +2,7 @@
 """What delivery learns from the records of each topic, and what becomes a dead letter."""
 
 import json
+from typing import Any
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message
@@ -221,7 +222,7 @@ def test_news_and_letters_keep_their_order_and_all_is_counted() -> None:
         {"product": {"product_id": "a\0"}},
     ],
 )
-def test_what_ledger_or_sinks_could_not_take_is_a_dead_letter(changes: dict[str, object]) -> None:
+def test_what_ledger_or_sinks_could_not_take_is_a_dead_letter(changes: dict[str, Any]) -> None:
     """The contract allows it, restock never writes it; later nobody could refuse it any more."""
     portion = sort(message("notifications", notification("ann", **changes)))
     assert (len(portion.news), len(portion.letters)) == (0, 1)
