@@ -3,7 +3,7 @@
 # Everything happens in a virtual environment of this folder, made from the lock files as needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check torture bench format lock clean
+.PHONY: help setup demo test check torture torture-delivery bench format lock clean
 
 VENV ?= .venv
 JOBS ?= 4
@@ -33,7 +33,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
     --no-emit-index-url --no-annotate --no-header --upgrade --group build
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(DEV) ## Make the virtual environment with all that development needs
 
@@ -53,6 +53,10 @@ check: $(DEV) ## Lint, formatting, types, arrows between packages, generated fil
 torture: $(DEV) ## Kill it 100 times (KILLS=, SEED=, FAULTS=, BROKER=real|mock), then check
 	@$(BIN)/python -m tests.torture --kills $(KILLS) --faults $(FAULTS) --broker $(BROKER) \
 	    $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+torture-delivery: $(DEV) ## The same with `restock deliver` (KILLS=, SEED=, NOTIFICATIONS=)
+	@$(BIN)/python -m tests.torture.delivery --kills $(KILLS) \
+	    $(if $(NOTIFICATIONS),--notifications $(NOTIFICATIONS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(DEV) ## Measure; one part of it with SECTION=name
 	@$(BIN)/python -m benchmarks $(SECTION)
