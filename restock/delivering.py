@@ -38,7 +38,7 @@ from restock.leaving import leave, stopped_by_signals
 from restock.observing import observed
 from restock.recovery_store import RECOVERY_PARTS, open_recovery_store, panics_told
 from restock.settings import Settings
-from restock.shards import Shard
+from restock.shards import Shard, part_of_shard
 from restock.vitals import Flow, Vitals
 from restock.ways import build_ways
 from schemas.topics import dead_letter_topic
@@ -222,7 +222,7 @@ def _check_topics(settings: Settings, shard: Shard) -> None:
 
 @contextmanager
 def _directory(settings: Settings, shard: Shard) -> Iterator[StateDirectory]:
-    directory = settings.delivery.directory / f"shard-{shard.index}-of-{shard.count}"
+    directory = part_of_shard(settings.delivery.directory, shard)
     identity: dict[str, str | int] = {
         "flow": FLOW_ID,
         "state_format": VERSION,

@@ -3,12 +3,13 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from typing_extensions import override
 
-from restock.errors import UsageError
+from restock.errors import StartupError, UsageError
 
-__all__ = ["Shard", "parse_shard", "parse_shards"]
+__all__ = ["Shard", "parse_shard", "parse_shards", "part_of_shard"]
 
 _FORM = re.compile(r"([0-9]{1,6})/([0-9]{1,6})", re.ASCII)
 _LIST = re.compile(r"([0-9,-]+)/([0-9]{1,6})", re.ASCII)
@@ -71,3 +72,18 @@ def parse_shards(text: str) -> tuple[Shard, ...]:
     if twice := sorted({index for index in indexes if indexes.count(index) > 1}):
         raise UsageError(f"--shards {text}: names shard {twice[0]} twice; name each once")
     return tuple(Shard(index, count) for index in sorted(indexes))
+
+
+def part_of_shard(directory: Path, shard: Shard) -> Path:
+    """A shard's own part of a directory.
+
+    Raises:
+        StartupError: the directory holds parts of another shard count.
+    """
+    for other in sorted(directory.glob("shard-*-of-*")):
+        if not other.name.endswith(f"-of-{shard.count}"):
+            raise StartupError(
+                f"{other} holds state of another shard count than {shard}: start with the count "
+                "it was made with"
+            )
+    return directory / f"shard-{shard.index}-of-{shard.count}"

@@ -38,7 +38,7 @@ from restock.free_space import check_space
 from restock.rebuilding import Rebuilding, check_not_rebuilding
 from restock.settings import Settings
 from restock.settings_layers import load_settings
-from restock.shards import Shard
+from restock.shards import Shard, part_of_shard
 from schemas.encode import notification_id_of
 from schemas.topics import dead_letter_topic
 
@@ -191,15 +191,7 @@ def shard_directory(settings: Settings, shard: Shard) -> Path:
     Raises:
         StartupError: the directory holds state of another shard count.
     """
-    directory = settings.state.directory
-    name = f"shard-{shard.index}-of-{shard.count}"
-    for other in sorted(directory.glob("shard-*-of-*")):
-        if not other.name.endswith(f"-of-{shard.count}"):
-            raise StartupError(
-                f"{other} holds state of another shard count than {shard}: start with the count "
-                "it was made with"
-            )
-    return directory / name
+    return part_of_shard(settings.state.directory, shard)
 
 
 def open_journal(
