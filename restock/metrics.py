@@ -7,6 +7,7 @@ anyway. Labels are topics and partitions and what became of an event: never a va
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -19,10 +20,13 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from connectors.kafka.records import Partition
-from delivery.office import Office
 from restock.kafka_probe import KafkaProbe
 from restock.vitals import Flow, Histogram, OpenSlot, Vitals
 from waitlist.counts import Counts
+
+if TYPE_CHECKING:
+    # The program that decides has no use for what delivers.
+    from delivery.office import Office
 
 __all__ = ["METRICS", "MetricSpec", "registry"]
 
@@ -109,7 +113,7 @@ METRICS: dict[str, MetricSpec] = {
 
 
 def registry(
-    vitals: Vitals, probe: KafkaProbe, ready: Callable[[], bool], office: Office | None = None
+    vitals: Vitals, probe: KafkaProbe, ready: Callable[[], bool], office: "Office | None" = None
 ) -> CollectorRegistry:
     """A registry of its own with all metrics.
 
@@ -162,7 +166,7 @@ class _Collector(Collector):
 
 
 class _DeliveryCollector(Collector):
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: "Office") -> None:
         self._office = office
 
     @override

@@ -7,14 +7,18 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
-from delivery.office import Office
 from restock.errors import StalledError
 from restock.settings import Settings
 from restock.vitals import Vitals
 from restock.watchdog import FaultTimer, Watchdog, busy_with
+
+if TYPE_CHECKING:
+    # The program that decides has no use for what delivers.
+    from delivery.office import Office
 
 __all__ = ["observed"]
 
@@ -24,7 +28,7 @@ def observed(
     settings: Settings,
     vitals: Vitals,
     leave: Callable[[Exception], None],
-    office: Office | None = None,
+    office: "Office | None" = None,
 ) -> Iterator[None]:
     """Watch over the calling thread, and serve its health, while the context lasts.
 
@@ -59,7 +63,7 @@ def _serve(
     settings: Settings,
     vitals: Vitals,
     watchdog: Watchdog | None,
-    office: Office | None,
+    office: "Office | None",
 ) -> None:
     # What only a served port needs is not imported otherwise.
     from restock.health import Health  # noqa: PLC0415

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PEOPLE = [f"P{number:02}" for number in range(30)]
 CONCURRENCY = 4
+# For what does not depend on the broker.
+ON_MOCK = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
 
 
 @pytest.fixture
@@ -36,6 +38,7 @@ def deliveries(make_shop: MakeShop, receivers: Receivers) -> Deliveries:
     return Deliveries(make_shop(), receivers, concurrency=CONCURRENCY)
 
 
+@ON_MOCK
 def test_it_delivers_and_stops_on_a_signal(deliveries: Deliveries, receivers: Receivers) -> None:
     """Mail and webhooks, each once under its notification's id; all is durable when it ends."""
     channels = [["EMAIL"], ["PUSH"], ["EMAIL", "PUSH"]]
@@ -59,6 +62,7 @@ def test_it_delivers_and_stops_on_a_signal(deliveries: Deliveries, receivers: Re
         assert receipt.id == (ids[person] if receipt.by == "mail" else receipt.about)
 
 
+@ON_MOCK
 def test_a_stop_waits_for_answers(deliveries: Deliveries, receivers: Receivers) -> None:
     """What was on its way when the signal came is settled, and nothing more is begun."""
     receivers.delay = 0.5
@@ -74,6 +78,7 @@ def test_a_stop_waits_for_answers(deliveries: Deliveries, receivers: Receivers) 
     assert len(sent) == len(deliveries.shop.read(deliveries.topics.deliveries))
 
 
+@ON_MOCK
 def test_a_stop_does_not_wait_for_ever(make_shop: MakeShop, receivers: Receivers) -> None:
     """Answers are waited for as long as `stop_patience`; the next start sends again, same id."""
     receivers.delay = PATIENCE
@@ -131,6 +136,7 @@ def test_killed_between_answer_and_ledger(deliveries: Deliveries, receivers: Rec
     assert (known, "sent") == (outcome["notification_id"], outcome["outcome"])
 
 
+@ON_MOCK
 def test_a_notification_that_comes_again_is_passed_over(
     deliveries: Deliveries, receivers: Receivers
 ) -> None:
@@ -150,6 +156,7 @@ def test_a_notification_that_comes_again_is_passed_over(
     assert [("id:ann", "PUSH", "sent", ""), ("id:bob", "PUSH", "sent", "")] == deliveries.entries()
 
 
+@ON_MOCK
 def test_a_notification_that_comes_again_while_it_is_on_its_way(
     deliveries: Deliveries, receivers: Receivers
 ) -> None:
@@ -167,6 +174,7 @@ def test_a_notification_that_comes_again_while_it_is_on_its_way(
     assert sorted([known, other]) == receivers.ids
 
 
+@ON_MOCK
 def test_what_was_known_at_the_start_counts_before_anything_is_sent(
     deliveries: Deliveries, receivers: Receivers
 ) -> None:
@@ -191,6 +199,7 @@ def test_what_was_known_at_the_start_counts_before_anything_is_sent(
     assert 1 == len(receivers.receipts)
 
 
+@ON_MOCK
 def test_an_order_that_comes_before_its_notification(
     deliveries: Deliveries, receivers: Receivers
 ) -> None:
@@ -210,6 +219,7 @@ def test_an_order_that_comes_before_its_notification(
     assert 2 == len(receivers.receipts)
 
 
+@ON_MOCK
 def test_what_is_not_valid_goes_to_the_dead_letters(
     deliveries: Deliveries, receivers: Receivers
 ) -> None:
@@ -228,6 +238,7 @@ def test_what_is_not_valid_goes_to_the_dead_letters(
     assert 1 == len(receivers.receipts)
 
 
+@ON_MOCK
 def test_what_cannot_be_delivered_goes_to_the_dead_letters(
     deliveries: Deliveries, receivers: Receivers
 ) -> None:
@@ -246,6 +257,7 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letters(
     assert 1 == len(receivers.receipts)
 
 
+@ON_MOCK
 def test_a_ledger_has_one_user(deliveries: Deliveries) -> None:
     """A second process on the same directory is refused in one line."""
     deliveries.start()

@@ -13,6 +13,9 @@ from tests.program.conftest import MakeShop
 from tests.support.delivering import Deliveries, Receivers, opened_receivers
 from tests.support.shop import PATIENCE
 
+# What they show does not depend on the broker.
+pytestmark = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
+
 IMPATIENT = """\
 retry_first = "100ms"
 retry_longest = "200ms"

@@ -13,6 +13,9 @@ from tests.program.conftest import MakeShop
 from tests.support.delivering import Deliveries, Receivers, opened_receivers
 from tests.support.shop import PATIENCE, stop
 
+# What they show does not depend on the broker.
+pytestmark = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
+
 PEOPLE = [f"P{number:02}" for number in range(30)]
 CONCURRENCY = 4
 

@@ -9,6 +9,9 @@ from tests.program.conftest import MakeShop
 from tests.support.delivering import Receivers, ways
 from tests.support.shop import Shop
 
+# What they show does not depend on the broker.
+pytestmark = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
+
 NOBODY = Receivers(mail_port=9, hook_port=9)
 
 

@@ -34,12 +34,12 @@ WITH_THE_LOCK = "ctypes.PyDLL(None).sleep(600)"
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop whose program loses patience after a second."""
+    """A shop whose program loses patience after two seconds."""
     with EmbeddedBroker() as broker:
         shop = Shop(tmp_path, broker.bootstrap_servers, "watchdog")
         text = shop.config.read_text()
-        text = text.replace("[kafka]\n", '[kafka]\ndelivery_timeout = "900ms"\n')
-        shop.config.write_text(text.replace("[state]\n", '[state]\nwatchdog_timeout = "1s"\n'))
+        text = text.replace("[kafka]\n", '[kafka]\ndelivery_timeout = "1900ms"\n')
+        shop.config.write_text(text.replace("[state]\n", '[state]\nwatchdog_timeout = "2s"\n'))
         shop.create_topics(broker.create_topic)
         shop.sign_up("shoe", ["P1"], occurred_at=now() - 1000)
         shop.stock("shoe", 1)
