@@ -2,10 +2,13 @@
 """The source rides out what passes by itself, and ends the run with what does not."""
 
 import pytest
-from bytewax.inputs import AbortExecution
+from bytewax.inputs import AbortExecution, StatefulSourcePartition
+from confluent_kafka import KafkaError
 
 from connectors.errors import OffsetsLost
 from connectors.failure import Failure
+from connectors.kafka.records import RawBatch
+from connectors.kafka.source import KafkaSource, Offsets
 from restock.embedded_broker import ApiKey, EmbeddedBroker
 from tests.support.kafka import (
     numbered,
@@ -23,8 +26,7 @@ def test_retention_that_passes_while_reading_is_an_error() -> None:
         broker.create_topic("t", 1)
         produce(broker.bootstrap_servers, "t", numbered(0, 10))
         with opened_source(broker.bootstrap_servers, ["t"]) as source:
-            part = source_part(source, {("t", 0): 1})
-            broker.delete_records("t", 0, 4)
+            part = _part_behind(source, broker)
             with pytest.raises(OffsetsLost, match=r"t \[0\]: .* offset 1, .* 4 to 10"):
                 take(part, 100)
 
@@ -48,11 +50,22 @@ def test_an_error_ends_the_run_through_the_failure() -> None:
         broker.create_topic("t", 1)
         produce(broker.bootstrap_servers, "t", numbered(0, 10))
         with opened_source(broker.bootstrap_servers, ["t"], failure=failure) as source:
-            part = source_part(source, {("t", 0): 1})
-            broker.delete_records("t", 0, 4)
+            part = _part_behind(source, broker)
             with pytest.raises(AbortExecution):
                 take(part, 100)
             with pytest.raises(AbortExecution):
                 part.next_batch()
 
     assert isinstance(failure.error, OffsetsLost)
+
+
+def _part_behind(
+    source: KafkaSource, broker: EmbeddedBroker
+) -> StatefulSourcePartition[RawBatch, Offsets]:
+    """A part that is to read from offset 1, of records that are there from 4 on by now."""
+    # Or its client might have fetched them already.
+    broker.push_request_errors(ApiKey.FETCH, [KafkaError.NOT_LEADER_FOR_PARTITION] * 1_000)
+    part = source_part(source, {("t", 0): 1})
+    broker.delete_records("t", 0, 4)
+    broker.clear_request_errors(ApiKey.FETCH)
+    return part
