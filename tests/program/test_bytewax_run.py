@@ -93,6 +93,7 @@ def test_the_flow_runs_under_bytewax_itself(make_shop: MakeShop, processes: int)
         assert 36 == len({record["id"] for record in notifications})
 
 
+@pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
 def test_a_cluster_decides_as_one_process_does(make_shop: MakeShop) -> None:
     """Two processes write the very notifications that one writes of the same input."""
     began = now() - 60_000

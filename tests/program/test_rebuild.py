@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.program.conftest import MakeShop
 from tests.support.shop import PATIENCE, Shop, now, stop
 
@@ -105,6 +107,7 @@ def test_nobody_is_told_twice_and_the_rest_is_told(make_shop: MakeShop) -> None:
     assert [b"\xff"] == shop.read(f"{shop.topics.inventory}.dlq")
 
 
+@pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
 def test_killed_again_and_again_while_it_rebuilds(make_shop: MakeShop) -> None:
     """The next start goes on with the rebuild, with or without the flag, until it is done."""
     shop = make_shop(SLOW)
@@ -131,6 +134,7 @@ def test_killed_again_and_again_while_it_rebuilds(make_shop: MakeShop) -> None:
     assert [(1, 1), (1, 1), (1, 2)] == sorted((one["cycle"], one["wave"]) for one in notifications)
 
 
+@pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
 def test_one_shard_rebuilds_while_the_other_goes_on(make_shop: MakeShop) -> None:
     """Each reads only what its own partitions and its own notifications say."""
     shop = make_shop()

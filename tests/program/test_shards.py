@@ -29,9 +29,11 @@ ALL = len(PEOPLE) * len(VARIANTS)
 WAVES = '[policy]\nper_unit = 1\nwait = "300ms"\n'
 """One unit each: twelve waves of one person."""
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/task").exists(), reason="looks for processes in /proc"
-)
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc"),
+    # What a supervisor does does not depend on the broker.
+    pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True),
+]
 
 
 def open_shop(make_shop: MakeShop, settings: str = WAVES) -> Shop:
