@@ -29,11 +29,12 @@ ALL = len(PEOPLE) * len(VARIANTS)
 WAVES = '[policy]\nper_unit = 1\nwait = "300ms"\n'
 """One unit each: twelve waves of one person."""
 
-pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc"),
-    # What a supervisor does does not depend on the broker.
-    pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True),
-]
+# What a supervisor does does not depend on the broker.
+ON_MOCK = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="looks for processes in /proc"
+)
 
 
 def open_shop(make_shop: MakeShop, settings: str = WAVES) -> Shop:
@@ -111,6 +112,7 @@ def test_the_input_is_that_of_both_shards(names: list[str]) -> None:
     assert {0, 1} == {zlib.crc32(name.encode()) % PARTITIONS % 2 for name in names}
 
 
+@ON_MOCK
 def test_a_killed_shard_is_started_again(make_shop: MakeShop) -> None:
     """It tells the rest of its waves and whoever comes later; nobody is lost or told twice."""
     shop = open_shop(make_shop)
@@ -140,6 +142,7 @@ def test_a_killed_shard_is_started_again(make_shop: MakeShop) -> None:
     assert ["0/2", "1/2"] == sorted(line["shard"] for line in logged(errors, "shard stopped"))
 
 
+@ON_MOCK
 def test_nothing_outlives_a_supervisor_that_is_killed(make_shop: MakeShop) -> None:
     """Its shards end with it, and the next supervisor goes on where they were."""
     shop = open_shop(make_shop)
@@ -153,6 +156,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(make_shop: MakeShop) -> No
     assert 0 == stop(process, signal.SIGINT)[0]
 
 
+@ON_MOCK
 def test_a_shard_moves_with_its_directory(make_shop: MakeShop) -> None:
     """Stopped in the middle of its waves, it goes on in another place; the other one stays."""
     shop = open_shop(make_shop)
@@ -167,6 +171,7 @@ def test_a_shard_moves_with_its_directory(make_shop: MakeShop) -> None:
     assert_all_told_once(shop.wait_for_notifications(ALL))
 
 
+@ON_MOCK
 def test_a_shard_whose_state_was_left_behind_ends_the_start(make_shop: MakeShop) -> None:
     """Another start would not find it either: one line says so, and the exit code is 1."""
     shop = open_shop(make_shop)
@@ -182,6 +187,7 @@ def test_a_shard_whose_state_was_left_behind_ends_the_start(make_shop: MakeShop)
     assert "--begin-anew" in last
 
 
+@ON_MOCK
 def test_a_directory_of_another_shard_count_ends_the_start(make_shop: MakeShop) -> None:
     """No shard is started over and over for it."""
     shop = make_shop()
@@ -193,6 +199,7 @@ def test_a_directory_of_another_shard_count_ends_the_start(make_shop: MakeShop) 
     assert "holds state of another shard count" in last
 
 
+@ON_MOCK
 def test_each_shard_answers_at_a_port_of_its_own(make_shop: MakeShop) -> None:
     """That of the settings and the shard's number; the supervisor itself has none."""
     port = two_free_ports()
@@ -206,6 +213,7 @@ def test_each_shard_answers_at_a_port_of_its_own(make_shop: MakeShop) -> None:
     assert {"0/2": port, "1/2": port + 1} == ports
 
 
+@ON_MOCK
 def test_options_are_passed_on(make_shop: MakeShop) -> None:
     """The shards use the broker and the directory that the supervisor was given."""
     shop = make_shop()
