@@ -69,7 +69,8 @@ def _effective(loaded: LoadedSettings) -> dict[str, object]:
     settings = loaded.settings.model_dump(mode="json")
     # The models know which of their settings are secret, whatever their names.
     sinks = {
-        name: model.model_dump(mode="json") for name, model in read_sinks(loaded.settings).items()
+        name: model.model_dump(mode="json", exclude_none=True)
+        for name, model in read_sinks(loaded.settings).items()
     }
     return settings | {"sinks": sinks, "policy": with_defaults(loaded.settings.policy)}
 

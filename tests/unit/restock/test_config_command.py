@@ -157,3 +157,36 @@ def test_check_refuses_a_wrong_policy(file: Path, capsys: pytest.CaptureFixture[
 def test_names_that_look_secret(name: str, secret: bool) -> None:  # noqa: FBT001 - a case
     """What looks like a secret counts as one; where a secret lies is none."""
     assert secret == looks_secret(name)
+
+
+def test_sinks_are_shown_as_toml_and_without_secrets(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a secret is in a list or under a name of the user's own."""
+    sink = """
+[sinks.hook]
+kind = "webhook"
+url = "https://shop.example.com/"
+secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+headers = { "X-Shop" = "hunter2" }
+[sinks.mail]
+kind = "email"
+host = "localhost"
+from_address = "a@example.com"
+user = "u"
+"""
+    file.write_text(FILE + sink, encoding="utf-8")
+    monkeypatch.setenv("RESTOCK_SINKS__MAIL__PASSWORD", "12345678")
+    assert main(["config", "show"]) == 0
+    text = capsys.readouterr().out
+    assert tomllib.loads(text)["sinks"]["mail"]["user"] == "u"
+    assert not [secret for secret in ("whsec_", "hunter2", "12345678") if secret in text]
+
+
+def test_check_names_the_file_of_a_wrong_sink(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the key."""
+    file.write_text(FILE + '[sinks.mail]\nkind = "fax"\n', encoding="utf-8")
+    assert main(["config", "check"]) == 2
+    assert capsys.readouterr().err.startswith("restock: restock.toml: sinks.mail.kind: must be one")
