@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durations as settings write them: `"250ms"`, `"10s"`, `"5m"`, or whole seconds as a number."""
 
-import re
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
-__all__ = ["Duration", "format_duration", "parse_duration"]
+from schemas import durations
 
-_PATTERN: Final = re.compile(r"([0-9]+)(ms|s|m|h|d)", re.ASCII)
-_MILLISECONDS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_LONGEST: Final = timedelta(days=36_500)
+__all__ = ["Duration", "format_duration", "parse_duration"]
 
 
 def parse_duration(value: object) -> timedelta:
@@ -22,24 +19,14 @@ def parse_duration(value: object) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
-    if match:
-        milliseconds = int(match[1]) * _MILLISECONDS[match[2]]
-    elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        milliseconds = value * 1000
-    else:
-        message = 'expected a duration such as "250ms", "10s" or "5m", or 0 or more whole seconds'
-        raise ValueError(message)
-    if milliseconds > _LONGEST // timedelta(milliseconds=1):
-        message = "a duration cannot be longer than 36500 days"
-        raise ValueError(message)
-    return timedelta(milliseconds=milliseconds)
+    return timedelta(milliseconds=durations.parse_duration(value))
 
 
 def format_duration(value: timedelta) -> str:
     """Write a duration in its largest whole unit, so that `parse_duration` reads it back."""
     milliseconds = value // timedelta(milliseconds=1)
-    for unit, size in _MILLISECONDS.items():
+    # The largest unit first.
+    for unit, size in reversed(tuple(durations.MILLISECONDS.items())):
         if milliseconds and milliseconds % size == 0:
             return f"{milliseconds // size}{unit}"
     return "0s"

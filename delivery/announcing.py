@@ -88,7 +88,6 @@ class Announcer:
         self._news = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
-        self.announced = 0
 
     def start(self) -> None:
         """Begin with what an earlier run has left."""
@@ -138,7 +137,6 @@ class Announcer:
         while not reached.wait(_LOOK_SECONDS):
             if self._stop.is_set():
                 return False
-        self.announced += len(rows)
         return len(rows) == _AT_ONCE
 
 

@@ -80,10 +80,6 @@ class FairQueue:
         self._turns: deque[str] = deque()
         self._waiting: set[str] = set()
 
-    def __len__(self) -> int:
-        """How many variants may have something ready."""
-        return len(self._turns)
-
     def added(self, variant_id: str, ranks: Iterable[tuple[int, int]]) -> None:
         """Tasks of a variant have become ready; the ledger has them.
 

@@ -24,7 +24,7 @@ from journey.journey import (
 from journey.plan import Plan
 from schemas.fields import Channel
 
-__all__ = ["Judged", "Packer", "Parcel", "entry_of", "settled"]
+__all__ = ["Judged", "Packer", "Parcel", "settled"]
 
 _ID_LENGTH: Final = 32
 
@@ -174,10 +174,10 @@ def settled(
     """Settle one notification of a message: the change of its journey, and its entry."""
     after, _ = settle(stored.journey, channel, outcome, now, plan)
     update = Update(stored.number, stored.rank, stored.journey, after)
-    return update, entry_of(stored, channel, outcome, reason, now)
+    return update, _entry(stored, channel, outcome, reason, now)
 
 
-def entry_of(stored: Stored, channel: Channel, outcome: Outcome, reason: str, now: int) -> Entry:
+def _entry(stored: Stored, channel: Channel, outcome: Outcome, reason: str, now: int) -> Entry:
     """The ledger's entry of one notification of a message."""
     notified = stored.journey.notified
     opened = stored.journey.channel(channel)

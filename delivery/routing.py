@@ -4,11 +4,13 @@
 import sqlite3
 
 from delivery.batch import Batch
-from delivery.settling import Entry, Update
+from delivery.lookup import Lookup
+from delivery.parcels import settled
 from delivery.tasks import Ready
-from journey.journey import Journey, settle, suppressed
+from journey.journey import suppressed
 from journey.plan import Plan
 from journey.reasons import Reason
+from schemas.fields import Channel
 
 __all__ = ["reroute"]
 
@@ -36,30 +38,12 @@ def reroute(connection: sqlite3.Connection, plan: Plan, now: int) -> None:
     connection.execute("COMMIT")
 
 
-def _settle_all(connection: sqlite3.Connection, channel: str, plan: Plan, now: int) -> None:
+def _settle_all(connection: sqlite3.Connection, channel: Channel, plan: Plan, now: int) -> None:
     batch = Batch(connection, 0)
-    rows = connection.execute(
-        "SELECT journey, wave_at, tasks.position, state FROM tasks "
-        "JOIN journeys ON number = journey WHERE channel = ?",
-        (channel,),
-    ).fetchall()
-    for number, wave_at, position, state in rows:
-        before = Journey.from_bytes(bytes.fromhex(state))
-        opened = next(each for each in before.open if each.channel == channel)
+    tasks = connection.execute("SELECT journey FROM tasks WHERE channel = ?", (channel,))
+    for stored in Lookup(connection).journeys(number for (number,) in tasks).values():
         outcome = suppressed(Reason.NO_CHANNEL)
-        after, _ = settle(before, opened.channel, outcome, now, plan)
-        Update(number, (wave_at, position), before, after).write(batch, plan, now, Ready())
-        notified = before.notified
-        Entry(
-            notified.id,
-            before.step,
-            channel,
-            notified.variant_id,
-            notified.profile_key,
-            outcome.kind,
-            Reason.NO_CHANNEL,
-            attempts=opened.attempts,
-            first_at=now if opened.first_attempt_at is None else opened.first_attempt_at,
-            settled_at=now,
-        ).write(batch)
+        update, entry = settled(stored, channel, outcome, Reason.NO_CHANNEL, now, plan)
+        update.write(batch, plan, now, Ready())
+        entry.write(batch)
     batch.write()

@@ -13,8 +13,19 @@ def summary(model: type[BaseModel]) -> str:
 
 
 def attributes(model: type[BaseModel]) -> dict[str, str]:
-    """Return the meanings of a model's fields from the Attributes of its docstring."""
-    _, _, text = (model.__doc__ or "").partition("Attributes:\n")
+    """Return the meanings of a model's fields from the Attributes of its docstring.
+
+    Those that it has from another model come after its own.
+    """
+    meanings: dict[str, str] = {}
+    for kind in model.__mro__:
+        if issubclass(kind, BaseModel):
+            meanings |= {k: v for k, v in _attributes(kind, model).items() if k not in meanings}
+    return meanings
+
+
+def _attributes(kind: type[BaseModel], model: type[BaseModel]) -> dict[str, str]:
+    _, _, text = (kind.__doc__ or "").partition("Attributes:\n")
     meanings: dict[str, str] = {}
     for line in text.splitlines():
         name, separator, meaning = line.strip().partition(": ")

@@ -93,10 +93,11 @@ def example_sinks() -> Iterator[str]:
 
 def _settings(kind: str, model: type[BaseModel]) -> Iterator[str]:
     meanings = attributes(model)
-    for name, field in model.model_fields.items():
+    yield f'# kind = "{kind}"'
+    for name in meanings:
         if name == "kind":
-            yield f'# kind = "{kind}"'
             continue
+        field = model.model_fields[name]
         default = field.get_default(call_default_factory=True)
         value = _SAMPLES.get((kind, name), default)
         if value is PydanticUndefined:

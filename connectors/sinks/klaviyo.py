@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from connectors.errors import SinkError
 from connectors.sinks.addresses import AddressRefused
 from connectors.sinks.contract import Answer, Message, Resolution
-from connectors.sinks.http import HttpClient, HttpOptions, HttpResponse
+from connectors.sinks.http import HttpClient, HttpResponse
 from connectors.sinks.http_failures import HTTP_FAILURES, TRANSPORT_OUTCOMES, describe
 from connectors.sinks.klaviyo_events import (
     MAX_EVENTS,
@@ -206,14 +206,7 @@ class KlaviyoSink:
 
 def _new_client(settings: KlaviyoSettings) -> HttpClient:
     return HttpClient(
-        HttpOptions(
-            concurrency=settings.concurrency,
-            timeout=settings.timeout.total_seconds(),
-            connect_timeout=settings.connect_timeout.total_seconds(),
-            allow_networks=settings.allow_networks,
-            ca_file=settings.ca_file,
-            body_limit=_ANSWER_BYTES,
-        ),
+        replace(settings.http_options(), body_limit=_ANSWER_BYTES),
         {
             "Accept": _JSON_API,
             "Authorization": f"Klaviyo-API-Key {settings.private_key.get_secret_value()}",

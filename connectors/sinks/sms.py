@@ -11,23 +11,19 @@ once. "sent" means that the provider has accepted the message, not that a teleph
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
-from pathlib import Path
 from typing import Final, Literal, Self
 from urllib.parse import quote, urlencode
 
 import msgspec
 import phonenumbers
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from connectors.durations import Duration
 from connectors.errors import SinkError
-from connectors.sinks.addresses import Network
 from connectors.sinks.content import read_notification
 from connectors.sinks.contract import Answer, Message
-from connectors.sinks.http import HttpClient, HttpOptions
-from connectors.sinks.http_checks import check_url
+from connectors.sinks.http import HttpClient
 from connectors.sinks.http_failures import HTTP_FAILURES, describe
+from connectors.sinks.http_settings import HttpSettings
 from connectors.sinks.sms_answers import SMS_OUTCOMES, read_answer
 from connectors.sinks.sms_content import SmsText, e164
 
@@ -42,7 +38,7 @@ _DEFAULT_TEXT: Final = (
 )
 
 
-class SmsSettings(BaseModel):
+class SmsSettings(HttpSettings):
     """A provider of text messages: a `[sinks.NAME]` table of this kind.
 
     Attributes:
@@ -56,15 +52,7 @@ class SmsSettings(BaseModel):
             numbers are not usable.
         text: Template of the text (Jinja): product, variant_id, quantity, locale, market,
             notifications.
-        timeout: How long a request with its answer may take.
-        connect_timeout: How long a connection may take.
-        concurrency: How many requests may be under way at once.
-        allow_networks: Networks that may be reached although they are not public.
-        allow_http: Permit a `base_url` without TLS; the token is then readable on its way.
-        ca_file: Certificates of authorities to trust besides the system's (PEM).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     kind: Literal["sms"] = "sms"
     account: str = Field(min_length=1)
@@ -74,19 +62,10 @@ class SmsSettings(BaseModel):
     base_url: str = "https://api.twilio.com"
     region: str = ""
     text: str = Field(default=_DEFAULT_TEXT, min_length=1)
-    timeout: Duration = Field(default=timedelta(seconds=15), gt=timedelta(0))
-    connect_timeout: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0))
-    concurrency: int = Field(default=20, ge=1, le=10_000)
-    allow_networks: list[Network] = Field(default_factory=list)
-    allow_http: bool = False
-    ca_file: Path | None = Field(default=None, strict=False)
 
     @model_validator(mode="after")
     def _can_work(self) -> Self:
-        try:
-            check_url(self.base_url, allow_http=self.allow_http)
-        except ValueError as error:
-            raise ValueError(f"base_url {error}") from None
+        self.check_place("base_url", self.base_url)
         if bool(self.sender) == bool(self.messaging_service):
             raise ValueError("give either sender or messaging_service")
         if self.region and self.region not in phonenumbers.SUPPORTED_REGIONS:
@@ -115,13 +94,7 @@ class SmsSink:
         self.concurrency = settings.concurrency
         credentials = f"{settings.account}:{settings.token.get_secret_value()}"
         self._client = HttpClient(
-            HttpOptions(
-                concurrency=settings.concurrency,
-                timeout=settings.timeout.total_seconds(),
-                connect_timeout=settings.connect_timeout.total_seconds(),
-                allow_networks=settings.allow_networks,
-                ca_file=settings.ca_file,
-            ),
+            settings.http_options(),
             {
                 "Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}",
                 "Content-Type": "application/x-www-form-urlencoded",

@@ -11,19 +11,16 @@ each message once, however often it comes.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from pathlib import Path
 from typing import Final, Literal, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from connectors.durations import Duration
-from connectors.sinks.addresses import Network
 from connectors.sinks.contract import Answer, Message, Resolution
-from connectors.sinks.http import HttpClient, HttpOptions
-from connectors.sinks.http_checks import check_further_header, check_url
+from connectors.sinks.http import HttpClient
+from connectors.sinks.http_checks import check_further_header
 from connectors.sinks.http_failures import HTTP_FAILURES, TRANSPORT_OUTCOMES, describe
+from connectors.sinks.http_settings import HttpSettings
 from connectors.sinks.outcomes import Outcome, Outcomes, retry_after
 from connectors.sinks.signing import Signing
 
@@ -51,7 +48,7 @@ WEBHOOK_OUTCOMES: Final = Outcomes(
 """What an endpoint's answer means; a body is of no account."""
 
 
-class WebhookSettings(BaseModel):
+class WebhookSettings(HttpSettings):
     """An endpoint that is told by webhooks: a `[sinks.NAME]` table of this kind.
 
     Attributes:
@@ -61,34 +58,18 @@ class WebhookSettings(BaseModel):
             two while one is replaced by the other.
         unsigned: Send without a signature; needed where there are no secrets.
         headers: Further headers of each request.
-        timeout: How long a request with its answer may take.
-        connect_timeout: How long a connection may take.
-        concurrency: How many requests may be under way at once.
-        allow_networks: Networks that may be reached although they are not public.
-        allow_http: Permit a URL without TLS.
-        ca_file: Certificates of authorities to trust besides the system's (PEM).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     kind: Literal["webhook"] = "webhook"
     url: str
     secrets: list[SecretStr] = Field(default_factory=list)
     unsigned: bool = False
     headers: dict[str, SecretStr] = Field(default_factory=dict)
-    timeout: Duration = Field(default=timedelta(seconds=15), gt=timedelta(0))
-    connect_timeout: Duration = Field(default=timedelta(seconds=5), gt=timedelta(0))
     concurrency: int = Field(default=100, ge=1, le=10_000)
-    allow_networks: list[Network] = Field(default_factory=list)
-    allow_http: bool = False
-    ca_file: Path | None = Field(default=None, strict=False)
 
     @model_validator(mode="after")
     def _can_work(self) -> Self:
-        try:
-            check_url(self.url, allow_http=self.allow_http)
-        except ValueError as error:
-            raise ValueError(f"url {error}") from None
+        self.check_place("url", self.url)
         if bool(self.secrets) == self.unsigned:
             raise ValueError("give either secrets, or unsigned = true")
         Signing([secret.get_secret_value() for secret in self.secrets])
@@ -113,13 +94,7 @@ class WebhookSink:
         self._signing = Signing([secret.get_secret_value() for secret in settings.secrets])
         self.concurrency = settings.concurrency
         self._client = HttpClient(
-            HttpOptions(
-                concurrency=settings.concurrency,
-                timeout=settings.timeout.total_seconds(),
-                connect_timeout=settings.connect_timeout.total_seconds(),
-                allow_networks=settings.allow_networks,
-                ca_file=settings.ca_file,
-            ),
+            settings.http_options(),
             {
                 "Content-Type": "application/json",
                 **{name: value.get_secret_value() for name, value in settings.headers.items()},

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import brokers
+from tests.support.delivering import Receivers, opened_receivers
 from tests.support.shop import Shop
 
 MakeShop = Callable[..., Shop]
@@ -36,3 +37,10 @@ def make_shop(
     yield make
     for shop in shops:
         shop.close()
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    """A mail server and an endpoint."""
+    with opened_receivers() as opened:
+        yield opened

@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from delivery.lane import most_in_flight
 from restock.ways import AHEAD
 from tests.program.conftest import MakeShop
-from tests.support.delivering import Deliveries, Receivers, opened_receivers
+from tests.support.delivering import Deliveries, Receivers
 from tests.support.shop import PATIENCE, stop
 
 if TYPE_CHECKING:
@@ -23,13 +22,6 @@ PEOPLE = [f"P{number:02}" for number in range(30)]
 CONCURRENCY = 4
 # For what does not depend on the broker.
 ON_MOCK = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
-
-
-@pytest.fixture
-def receivers() -> Iterator[Receivers]:
-    """A mail server and an endpoint."""
-    with opened_receivers() as opened:
-        yield opened
 
 
 @pytest.fixture

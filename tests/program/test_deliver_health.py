@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the health port of `restock deliver` tells of receivers that fail, and of what was sent."""
 
-import socket
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.program.conftest import MakeShop
-from tests.support.delivering import Deliveries, Receivers, opened_receivers
+from tests.support.asking import ask, free_port
+from tests.support.delivering import Deliveries, Receivers
 from tests.support.shop import PATIENCE
 
 # What they show does not depend on the broker.
@@ -26,29 +24,9 @@ breaker_longest_pause = "200ms"
 
 
 @pytest.fixture
-def receivers() -> Iterator[Receivers]:
-    """A mail server and an endpoint."""
-    with opened_receivers() as opened:
-        yield opened
-
-
-@pytest.fixture
 def port() -> int:
     """Nobody listens there now."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        return int(unused.getsockname()[1])
-
-
-def ask(port: int, path: str) -> tuple[int, str]:
-    """Code and text; 0 while nobody listens."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
+    return free_port()
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.program.conftest import MakeShop
-from tests.support.delivering import Deliveries, Receivers, opened_receivers
+from tests.support.delivering import Deliveries, Receivers
 from tests.support.shop import PATIENCE, stop
 
 # What they show does not depend on the broker.
@@ -18,13 +17,6 @@ pytestmark = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=Tru
 
 PEOPLE = [f"P{number:02}" for number in range(30)]
 CONCURRENCY = 4
-
-
-@pytest.fixture
-def receivers() -> Iterator[Receivers]:
-    """A mail server and an endpoint."""
-    with opened_receivers() as opened:
-        yield opened
 
 
 @pytest.fixture

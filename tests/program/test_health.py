@@ -4,8 +4,6 @@
 import signal
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ import pytest
 
 from restock.embedded_broker import EmbeddedBroker
 from tests.program.conftest import MakeShop
+from tests.support.asking import ask, free_port
 from tests.support.shop import PATIENCE, Shop, now, stop
 
 if TYPE_CHECKING:
@@ -21,24 +20,6 @@ if TYPE_CHECKING:
 
 PEOPLE = [f"P{number:02}" for number in range(6)]
 MANY = [f"P{number:02}" for number in range(20)]
-
-
-def free_port() -> int:
-    """Nobody listens there now."""
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        return int(unused.getsockname()[1])
-
-
-def ask(port: int, path: str) -> tuple[int, str]:
-    """Code and text; 0 while nobody listens."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
 
 
 def metric(port: int, name: str) -> float:

@@ -93,7 +93,7 @@ def test_nothing_is_kept_of_a_variant_that_is_done() -> None:
         shelf.settle(queue, *found)
         assert queue.next() is None
     assert not queue._lines
-    assert len(queue) == 0
+    assert not queue._turns
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), unique=True), st.data())

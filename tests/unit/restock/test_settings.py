@@ -173,7 +173,7 @@ def test_an_error_is_one_line_with_its_place(tmp_path: Path, text: str, message:
         ("RESTOCK_STATE__SLOTS", "many", "RESTOCK_STATE__SLOTS: state.slots: "),
         ("RESTOCK_STATE__SLOTS", "-1", "RESTOCK_STATE__SLOTS: state.slots: must be at least 1; "),
         ("RESTOCK_HEALTH__PORT", "-1", "RESTOCK_HEALTH__PORT: health.port: must be at least 0; "),
-        ("RESTOCK_STATE__EPOCH_INTERVAL", "-1", "or 0 or more whole seconds; see"),
+        ("RESTOCK_STATE__EPOCH_INTERVAL", "-1", "or a number of seconds; see"),
         ("RESTOCK_POLICY__PER_UNIT", "5", "RESTOCK_POLICY__PER_UNIT: policy.wait: "),
     ],
 )
