@@ -10,7 +10,9 @@ RestockError
     ├── OffsetsLost           records to be read next are no longer in the topic
     ├── ConsumerFailed        reading ended with an error that does not pass by itself
     ├── DeliveryFailed        records were not acknowledged by the brokers
+    ├── NotAcknowledged       a single record was not acknowledged by the brokers
     ├── SinkError             a way to people cannot work as it is set
+    ├── InboundError          a source of stock cannot be read as it is set
     └── LeaseError            the lease of a shard
         ├── LeaseHeld         another process looks after the shard
         ├── LeaseLost         the brokers did not acknowledge our lease for too long
@@ -28,10 +30,12 @@ __all__ = [
     "ConnectorError",
     "ConsumerFailed",
     "DeliveryFailed",
+    "InboundError",
     "KafkaOptionError",
     "LeaseError",
     "LeaseHeld",
     "LeaseLost",
+    "NotAcknowledged",
     "NotCopartitioned",
     "OffsetsLost",
     "SinkError",
@@ -90,3 +94,11 @@ class LeaseLost(LeaseError):
 
 class StateDisowned(LeaseError):
     """The shard was last looked after with another state directory."""
+
+
+class NotAcknowledged(ConnectorError):
+    """A record was not acknowledged by the brokers: it may be in its topic, or not."""
+
+
+class InboundError(ConnectorError):
+    """A source of stock cannot be read as it is set, or what it sent cannot be taken at all."""

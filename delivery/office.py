@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import uvloop
+
 from connectors.sinks.contract import Sink
 from delivery.announcing import Announcer, Writes
 from delivery.breaker import Breaker, BreakerPlan
@@ -119,7 +121,7 @@ class Office:
         self._announcer = Announcer(
             open_reader(path), writer, office_plan.deliveries, self._scribe.submit, on_error
         )
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="lanes", daemon=True)
         self._gate = threading.Event()
         self._stopping = False

@@ -25,10 +25,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from connectors.durations import Duration
 from connectors.errors import KafkaOptionError, SinkError
 from connectors.kafka.clients import LASTING_ERRORS
+from connectors.kafka.served import Outgoing, ServedProducer
 from connectors.kafka.settings import KafkaSettings
 from connectors.sinks.content import Person, read_notification
 from connectors.sinks.contract import Answer, Message, Resolution
-from connectors.sinks.kafka_producer import Outgoing, ServedProducer
 from connectors.sinks.outcomes import Outcome, Outcomes
 from schemas.fields import Channel
 from schemas.identifiers import person_identifiers

@@ -62,7 +62,7 @@ class ServedProducer:
         self._broken = threading.Event()
         self._stop = threading.Event()
         self._producer = self._new()
-        self._thread = threading.Thread(target=self._serve, name="kafka-sink", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="kafka-producer", daemon=True)
         self._thread.start()
 
     def produce(self, record: Outgoing, on_report: OnReport) -> bool:
