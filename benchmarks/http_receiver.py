@@ -5,13 +5,13 @@ It reads of a request where it ends and its `webhook-id`, and answers 200 withou
 connection that stays open. Started as ``python -m benchmarks.http_receiver PLACE DELAY``.
 """
 
-import asyncio
 import re
+from functools import partial
 from typing import Final
 
 from typing_extensions import override
 
-from benchmarks.receipts import Receipts, receive
+from benchmarks.receipts import Connection, Receipts, receive
 
 __all__ = ["HttpProtocol"]
 
@@ -21,26 +21,12 @@ _ID: Final = re.compile(rb"\r\nwebhook-id: *([^\r]+)", re.IGNORECASE)
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
-class HttpProtocol(asyncio.Protocol):
-    """One connection, with one request at a time.
-
-    Args:
-        receipts: counts.
-    """
+class HttpProtocol(Connection):
+    """One connection, with one request at a time."""
 
     def __init__(self, receipts: Receipts) -> None:
-        self._receipts = receipts
-        self._transport: asyncio.Transport | None = None
+        super().__init__(receipts)
         self._data = b""
-
-    @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - as asyncio promises
-        self._transport = transport
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -52,11 +38,7 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._data = b""
         found = _ID.search(data, 0, head)
-        self._receipts.take(found[1] if found else b"", self._answer)
-
-    def _answer(self) -> None:
-        if self._transport is not None:
-            self._transport.write(_ANSWER)
+        self._receipts.take(found[1] if found else b"", partial(self._write, _ANSWER))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Final
 
 from typing_extensions import override
 
-__all__ = ["DIGEST", "RELEASE", "REPORT", "Receipts", "receive"]
+__all__ = ["DIGEST", "RELEASE", "REPORT", "Connection", "Receipts", "receive"]
 
 RELEASE: Final = b"release\n"
 """Opens the gate."""
@@ -113,8 +113,12 @@ class Receipts:
             self._call_at(due[0][0], self._pay)
 
 
-class _Control(asyncio.Protocol):
-    """Answers the harness, a line for each of its lines."""
+class Connection(asyncio.Protocol):
+    """A connection of a receiver's; what is written after its end goes nowhere.
+
+    Args:
+        receipts: counts.
+    """
 
     def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
@@ -126,6 +130,18 @@ class _Control(asyncio.Protocol):
         self._transport = transport
 
     @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+class _Control(Connection):
+    """Answers the harness, a line for each of its lines."""
+
+    @override
     def data_received(self, data: bytes) -> None:
         answer: object = None
         if data == RELEASE:
@@ -134,8 +150,7 @@ class _Control(asyncio.Protocol):
             answer = self._receipts.digest()
         else:
             answer = self._receipts.report()
-        if self._transport is not None:
-            self._transport.write(json.dumps(answer).encode() + b"\n")
+        self._write(json.dumps(answer).encode() + b"\n")
 
 
 def receive(make: Callable[[Receipts], asyncio.Protocol]) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from benchmarks.receipts import Receipts, receive
+from benchmarks.receipts import Connection, Receipts, receive
 
 __all__ = ["SmtpProtocol"]
 
@@ -26,28 +26,18 @@ _GOODBYE: Final = b"221 Bye\r\n"
 _REPLIES: Final = {b"EHLO": _HELLO, b"DATA": _GO_ON, b"QUIT": _GOODBYE}
 
 
-class SmtpProtocol(asyncio.Protocol):
-    """One connection.
-
-    Args:
-        receipts: counts.
-    """
+class SmtpProtocol(Connection):
+    """One connection."""
 
     def __init__(self, receipts: Receipts) -> None:
-        self._receipts = receipts
-        self._transport: asyncio.Transport | None = None
+        super().__init__(receipts)
         self._data = b""
         self._in_mail = False
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - as asyncio promises
-        self._transport = transport
+        super().connection_made(transport)
         self._reply(_GREETING)
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -69,11 +59,11 @@ class SmtpProtocol(asyncio.Protocol):
     def _reply(self, reply: bytes) -> None:
         self._receipts.later(partial(self._write, reply))
 
-    def _write(self, reply: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(reply)
-            if reply == _GOODBYE:
-                self._transport.close()
+    @override
+    def _write(self, data: bytes) -> None:
+        super()._write(data)
+        if data == _GOODBYE and self._transport is not None:
+            self._transport.close()
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def carry(build: Callable[[], Sink], end: socket.socket) -> None:
     # A terminal's Ctrl-C goes to all; the parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # A fifth of what a webhook costs here is saved by this loop; see docs/performance.md.
+    # It saves a fifth of what a webhook costs: docs/performance.md.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Carrier(build, end).run())
 

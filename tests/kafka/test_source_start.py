@@ -36,6 +36,20 @@ def test_starts_at_the_end_when_asked(bootstrap_servers: str, create_topic: Crea
     assert [b"3", b"4"] == values(messages)
 
 
+def test_some_topics_are_read_whole_wherever_the_rest_begins(
+    bootstrap_servers: str, create_topic: CreateTopic
+) -> None:
+    """Of a topic of facts everything counts, also from before the others begin."""
+    facts, news = create_topic("facts", partitions=1), create_topic("news", partitions=1)
+    for topic in (facts, news):
+        produce(bootstrap_servers, topic, numbered(0, 3))
+    start = StartFrom("latest", whole=frozenset({facts}))
+    with opened_source(bootstrap_servers, [facts, news], start=start) as source:
+        state = source_part(source).snapshot()
+
+    assert {(facts, 0): 0, (news, 0): 3} == state
+
+
 def test_starts_at_a_time_when_asked(real_broker_address: str) -> None:
     """Records before the time are left out (the mock cluster has no index of times)."""
     from tests.support.brokers import create_topic  # noqa: PLC0415 - real broker only

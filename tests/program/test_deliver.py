@@ -212,6 +212,34 @@ def test_an_order_that_comes_before_its_notification(
 
 
 @ON_MOCK
+def test_facts_count_from_before_the_place_where_it_begins(
+    deliveries: Deliveries, receivers: Receivers
+) -> None:
+    """`--from latest` leaves old notifications alone, but knows of old orders and sign-offs."""
+    deliveries.notify("early")
+    deliveries.order("ann")
+    deliveries.sign_off("bob")
+    deliveries.flush()
+    process = deliveries.start("--from", "latest")
+    # Only what comes after its first question to the brokers is new: somebody is told in the end.
+    heralds = 0
+    while not receivers.receipts:
+        assert process.poll() is None
+        heralds += 1
+        deliveries.notify(f"herald{heralds}")
+        deliveries.flush()
+        time.sleep(0.2)
+    deliveries.notify("ann")
+    deliveries.notify("bob")
+    reasons: dict[str, str | None] = {}
+    while not {"id:ann", "id:bob"} <= reasons.keys():
+        outcomes = deliveries.outcomes(len(reasons) + 1)
+        reasons = {each["profile_key"]: each["reason"] for each in outcomes}
+    assert ("ordered", "unsubscribed") == (reasons["id:ann"], reasons["id:bob"])
+    assert "id:early" not in reasons
+
+
+@ON_MOCK
 def test_what_is_not_valid_goes_to_the_dead_letters(
     deliveries: Deliveries, receivers: Receivers
 ) -> None:
