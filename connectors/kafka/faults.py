@@ -198,7 +198,7 @@ class FetchFaults:
                 f"{where}: records from offset {message.offset()} on came damaged "
                 f"({error.str()}): the next start asks for them again; if they come damaged "
                 "again, they are so on the broker's disk: restore the replica, or give them up "
-                "with kafka-delete-records and `restock run --from earliest`"
+                "with kafka-delete-records and start with --from earliest"
             )
         elif error.fatal() or code in LASTING_ERRORS:
             lasting = ConsumerFailed(

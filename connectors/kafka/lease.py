@@ -195,9 +195,9 @@ class ShardLease:
             f"shard {request.shard} of group {request.group} belongs to state {last.state_id}, "
             f"last in {last.holder.directory} on {last.holder.host}, but "
             f"{request.holder.directory} {found}: mount or restore the "
-            "right directory, or correct [state] directory; `restock run --rebuild` makes the "
-            "state again from the topics, `restock run --begin-anew` goes on with this directory "
-            "and may tell people again"
+            "right directory, or correct the setting of the directory; a start with --begin-anew "
+            "goes on with this one and may tell people again, `restock run --rebuild` makes lost "
+            "state of that program again from the topics"
         )
         raise StateDisowned(message)
 

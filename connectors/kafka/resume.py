@@ -90,5 +90,5 @@ def lost_message(partition: Partition, offset: int, known: Watermarks, count: in
         f"topic {topic} [{number}]: the next record to read has offset {offset}, but the topic "
         f"holds {first} to {end}{others}: its retention has passed, or it was created anew, or "
         "its brokers lost records; "
-        "accept the gap with `restock run --from earliest|latest|<timestamp>`"
+        "accept the gap by a start with --from earliest|latest|<timestamp>"
     )

@@ -103,7 +103,7 @@ def test_an_offset_beyond_the_end_is_lost(
         source_part(source, {(topic, 0): 40})
 
     assert "\n" not in str(caught.value)
-    for fact in (topic, "[0]", "offset 40", "0 to 2", "restock run --from"):
+    for fact in (topic, "[0]", "offset 40", "0 to 2", "a start with --from"):
         assert fact in str(caught.value)
 
 

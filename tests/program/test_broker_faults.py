@@ -143,7 +143,7 @@ def test_offsets_that_retention_took_need_a_word(
     found = shop.wait_for_notifications(len(PEOPLE) + 1)
 
     assert "the next record to read has offset 20, but the topic holds 21 to 22" in line
-    assert "restock run --from earliest|latest|<timestamp>" in line
+    assert "a start with --from earliest|latest|<timestamp>" in line
     assert {"earliest": "Q2"}.get(start, "Q3") == found[-1]["profile"]["id"]
 
 
