@@ -5,6 +5,7 @@ Each kind has its settings and its sink in `connectors.sinks`; only those that a
 imported.
 """
 
+import asyncio
 import hashlib
 import re
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from connectors.errors import SinkError
 from connectors.kafka.settings import KafkaSettings
 from connectors.sinks.contract import Sink
 from delivery.office import Way
@@ -28,7 +30,7 @@ from restock.errors import ConfigError
 from restock.settings import Settings
 from schemas.fields import Channel
 
-__all__ = ["AHEAD", "KINDS", "build_ways", "read_sinks", "settings_class"]
+__all__ = ["AHEAD", "KINDS", "build_ways", "read_sinks", "settings_class", "try_sinks"]
 
 KINDS: Mapping[str, tuple[str, str]] = {
     "console": ("lines", "ConsoleSettings"),
@@ -120,6 +122,28 @@ def build_ways(settings: Settings) -> dict[str, Way]:
         name: _way(name, models[name], _Around(settings.kafka, _templates(settings.plan(), name)))
         for name in dict.fromkeys(routes.values())
     }
+
+
+def try_sinks(settings: Settings) -> None:
+    """Have those sinks get ready that do so without touching anything: templates, certificates.
+
+    Raises:
+        ConfigError: see `read_sinks`; or one cannot get ready, such as for want of a template.
+    """
+    for name, model in read_sinks(settings).items():
+        if model.kind not in _NEAR:  # type: ignore[attr-defined]  # each has one
+            around = _Around(settings.kafka, _templates(settings.plan(), name))
+            try:
+                asyncio.run(_try(_build(model, around)))
+            except SinkError as error:
+                raise ConfigError(f"sinks.{name}: {error}") from None
+
+
+async def _try(sink: Sink) -> None:
+    try:
+        await sink.open()
+    finally:
+        await sink.close()
 
 
 def _templates(plan: Plan, name: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from restock.policy_table import with_defaults
 from restock.secret_names import MASK, looks_secret
 from restock.settings_layers import KeyPath, LoadedSettings
 from restock.toml_text import toml_key, toml_value
-from restock.ways import read_sinks
+from restock.ways import read_sinks, try_sinks
 
 __all__ = ["config"]
 
@@ -50,7 +50,7 @@ def show(
 
 @config.command
 def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) -> int:
-    """Check all settings, those of policy, sinks and librdkafka included, without connecting.
+    """Check all settings, policy, sinks, templates and librdkafka's included, without connecting.
 
     Parameters
     ----------
@@ -61,6 +61,7 @@ def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) 
     from connectors.kafka.clients import new_admin  # noqa: PLC0415 - librdkafka, only to check
 
     new_admin(loaded.settings.kafka)
+    try_sinks(loaded.settings)
     sys.stdout.write(f"settings are in order ({loaded.file or 'no file, defaults'})\n")
     return EXIT_OK
 

@@ -190,3 +190,33 @@ def test_check_names_the_file_of_a_wrong_sink(
     file.write_text(FILE + '[sinks.mail]\nkind = "fax"\n', encoding="utf-8")
     assert main(["config", "check"]) == 2
     assert capsys.readouterr().err.startswith("restock: restock.toml: sinks.mail.kind: must be one")
+
+
+@pytest.mark.parametrize(
+    ("sink", "channel", "wrong"),
+    [
+        (
+            'kind = "email"\nhost = "localhost"\nport = 1\nfrom_address = "a@example.com"\n'
+            'security = "none"\ntemplates = "nowhere"\n',
+            "EMAIL",
+            "nowhere",
+        ),
+        (
+            'kind = "sms"\naccount = "A"\ntoken = "T"\n'
+            'sender = "+46700000000"\ntext = "{{ prize }}"\n',
+            "SMS",
+            "prize",
+        ),
+    ],
+    ids=["templates", "text"],
+)
+def test_check_tries_what_sinks_are_to_send(
+    file: Path, capsys: pytest.CaptureFixture[str], sink: str, channel: str, wrong: str
+) -> None:
+    """A template that is missing or wrong is found before anybody waits for its mail."""
+    channels = f'[journey.channels]\n{channel} = "it"\n'
+    file.write_text(FILE + channels + f"[sinks.it]\n{sink}", encoding="utf-8")
+    assert main(["config", "check"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "sinks.it: " in line
+    assert wrong in line
