@@ -192,6 +192,7 @@ class Settings(BaseSettings):
         delivery: How messages are delivered.
         journey: The ``[journey]`` table as given; `plan` reads it.
         sinks: The ``[sinks.NAME]`` tables as given; `restock.ways` reads them.
+        ingest: The ``[ingest.NAME]`` tables as given; `restock.sources` reads them.
         policy: The ``[policy]`` table as given; `policy_book` reads it.
     """
 
@@ -211,6 +212,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = DeliverySettings()
     journey: dict[str, object] = Field(default_factory=dict)
     sinks: dict[str, dict[str, object]] = Field(default_factory=dict)
+    ingest: dict[str, dict[str, object]] = Field(default_factory=dict)
     policy: dict[str, object] = Field(default_factory=dict)
 
     @override

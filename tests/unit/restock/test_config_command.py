@@ -196,14 +196,18 @@ def test_check_names_the_file_of_a_wrong_sink(
     ("sink", "channel", "wrong"),
     [
         (
-            'kind = "email"\nhost = "localhost"\nport = 1\nfrom_address = "a@example.com"\n'
-            'security = "none"\ntemplates = "nowhere"\n',
+            (
+                'kind = "email"\nhost = "localhost"\nport = 1\nfrom_address = "a@example.com"\n'
+                'security = "none"\ntemplates = "nowhere"\n'
+            ),
             "EMAIL",
             "nowhere",
         ),
         (
-            'kind = "sms"\naccount = "A"\ntoken = "T"\n'
-            'sender = "+46700000000"\ntext = "{{ prize }}"\n',
+            (
+                'kind = "sms"\naccount = "A"\ntoken = "T"\n'
+                'sender = "+46700000000"\ntext = "{{ prize }}"\n'
+            ),
             "SMS",
             "prize",
         ),
