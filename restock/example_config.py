@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from restock.docstrings import attributes, summary
 from restock.errors import EXIT_FAILURE, EXIT_OK
-from restock.example_sinks import example_journey, example_sinks
+from restock.example_sinks import example_journey, example_sinks, setting_lines
 from restock.policy_table import POLICY_SETTINGS
 from restock.settings import Settings
 from restock.toml_text import toml_key, toml_value
@@ -93,8 +93,7 @@ def _settings(model: type[BaseModel]) -> Iterator[str]:
     defaults = model().model_dump(mode="json")
     for name in model.model_fields:
         if not isinstance(defaults[name], dict):
-            yield f"# {meanings[name]}"
-            yield f"# {toml_key(name)} = {toml_value(defaults[name])}"
+            yield from setting_lines(name, meanings[name], defaults[name])
 
 
 def _policy() -> str:

@@ -12,7 +12,7 @@ from restock.docstrings import attributes, summary
 from restock.toml_text import toml_key, toml_value
 from restock.ways import KINDS, settings_class
 
-__all__ = ["example_journey", "example_sinks"]
+__all__ = ["example_journey", "example_sinks", "setting_lines"]
 
 _NAMES = {
     "console": "screen",
@@ -103,11 +103,16 @@ def _settings(kind: str, model: type[BaseModel]) -> Iterator[str]:
         if value is PydanticUndefined:
             message = f"{kind}.{name} has neither a default nor a sample"
             raise LookupError(message)
-        if value is None:
-            yield f"# {name}, not set by default: {meanings[name]}"
-        else:
-            yield f"# {meanings[name]}"
-            yield f"# {toml_key(name)} = {_text(value)}"
+        yield from setting_lines(name, meanings[name], value)
+
+
+def setting_lines(name: str, meaning: str, value: object) -> Iterator[str]:
+    """What is said of a setting: its meaning, and its default where it has one."""
+    if value is None:
+        yield f"# {name}, not set by default: {meaning}"
+    else:
+        yield f"# {meaning}"
+        yield f"# {toml_key(name)} = {_text(value)}"
 
 
 def _text(value: object) -> str:

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from connectors.durations import Duration, format_duration
 from connectors.kafka.settings import KafkaSettings
+from gateway.settings import GatewaySettings
 from journey.plan import Plan, load_plan
 from schemas.topics import TOPICS, dead_letter_topic
 from waitlist.policy import PolicyBook, load_policy
@@ -69,6 +70,7 @@ class TopicSettings(BaseModel):
         notifications: One record per person told: the result.
         waitlist: Where each variant's waitlist stands, written when it changes.
         deliveries: What became of each notification.
+        items: Which item of a platform is which variant.
         leases: Which process looks after which shard.
     """
 
@@ -80,6 +82,7 @@ class TopicSettings(BaseModel):
     notifications: TopicName = TOPICS["notifications"].default_name
     waitlist: TopicName = TOPICS["waitlist"].default_name
     deliveries: TopicName = TOPICS["deliveries"].default_name
+    items: TopicName = TOPICS["items"].default_name
     leases: TopicName = TOPICS["leases"].default_name
 
     @model_validator(mode="after")
@@ -190,6 +193,7 @@ class Settings(BaseSettings):
         logging: What is logged.
         health: Where the program tells how it is.
         delivery: How messages are delivered.
+        gateway: Where and how sign-ups come in.
         journey: The ``[journey]`` table as given; `plan` reads it.
         sinks: The ``[sinks.NAME]`` tables as given; `restock.ways` reads them.
         ingest: The ``[ingest.NAME]`` tables as given; `restock.sources` reads them.
@@ -210,6 +214,7 @@ class Settings(BaseSettings):
     logging: LoggingSettings = LoggingSettings()
     health: HealthSettings = HealthSettings()
     delivery: DeliverySettings = DeliverySettings()
+    gateway: GatewaySettings = GatewaySettings()
     journey: dict[str, object] = Field(default_factory=dict)
     sinks: dict[str, dict[str, object]] = Field(default_factory=dict)
     ingest: dict[str, dict[str, object]] = Field(default_factory=dict)

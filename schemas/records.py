@@ -33,6 +33,7 @@ from schemas.identifiers import person_identifiers
 __all__ = [
     "Delivery",
     "Inventory",
+    "Item",
     "Notification",
     "Order",
     "OrderItem",
@@ -198,6 +199,15 @@ class WaitlistStatus(Record):
     next_wave_at: Timestamp | None
     updated_at: Timestamp
     product: ProductFields
+
+
+class Item(Record):
+    """Which item of a platform is which variant. Key: `source item`."""
+
+    source: Text = Field(description="Name of the table [ingest.NAME].")
+    item_id: Text = Field(description="What the platform calls it where it speaks of stock.")
+    variant_id: Identifier
+    product_id: Text | None = None
 
 
 class OrderItem(Record):

@@ -141,6 +141,17 @@ _SPECS: Final = (
         published=True,
     ),
     TopicSpec(
+        role="items",
+        default_name="restock.items",
+        key="source item",
+        cleanup_policy="compact",
+        default_partitions=4,
+        model=records.Item,
+        purpose="which item of a platform is which variant",
+        config=_SHORT,
+        published=True,
+    ),
+    TopicSpec(
         role="leases",
         default_name="restock.leases",
         key="group shard",

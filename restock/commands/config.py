@@ -67,7 +67,7 @@ def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) 
 
 
 def _effective(loaded: LoadedSettings) -> dict[str, object]:
-    settings = loaded.settings.model_dump(mode="json")
+    settings = loaded.settings.model_dump(mode="json", exclude_none=True)
     # The models know which of their settings are secret, whatever their names.
     sinks = {
         name: model.model_dump(mode="json", exclude_none=True)

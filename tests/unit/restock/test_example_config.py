@@ -43,6 +43,7 @@ def test_every_line_of_the_example_can_be_used(tmp_path: Path) -> None:
     assert "SASL_SSL" == settings.kafka.options["security.protocol"]
     assert defaults.kafka == settings.kafka.model_copy(update={"options": {}})
     assert defaults.delivery == settings.delivery
+    assert defaults.gateway == settings.gateway
     ours, its = defaults.plan(), settings.plan()
     same = ("steps", "max_age", "recently_told", "digest", "email_consent", "retry_for")
     assert [getattr(ours, name) for name in same] == [getattr(its, name) for name in same]

@@ -19,6 +19,7 @@ def test_topics() -> None:
         "notifications": ("restock.notifications", "profile key", "delete", records.Notification),
         "waitlist": ("restock.waitlist", "variant_id", "compact", records.WaitlistStatus),
         "deliveries": ("restock.deliveries", "profile key", "delete", records.Delivery),
+        "items": ("restock.items", "source item", "compact", records.Item),
         "leases": ("restock.leases", "group shard", "compact", Lease),
     }
     assert expected == {

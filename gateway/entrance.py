@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may come in, and how often."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from starlette.requests import Request
+
+from gateway.limits import Allowance, FixedWindows
+from gateway.problems import Problem, invalid
+from gateway.settings import GatewaySettings
+
+__all__ = ["Entrance"]
+
+_SCHEME: Final = "klaviyo-api-key "
+_LONGEST_SHOWN: Final = 64
+
+
+class Entrance:
+    """Lets requests in, or raises the problem they are answered with.
+
+    Each method returns the headers that the answer is to have.
+
+    Args:
+        settings: keys and limits.
+        clock: seconds, of a clock that never goes back.
+    """
+
+    def __init__(self, settings: GatewaySettings, clock: Callable[[], float]) -> None:
+        # Digests are of one length, so comparing them tells nothing of a key's.
+        self._keys = [_digest(key.get_secret_value()) for key in settings.private_keys]
+        self._company_ids = frozenset(settings.company_ids)
+        self._by_key = FixedWindows(settings.key_burst, settings.key_steady, clock)
+        self._by_address = FixedWindows(settings.address_burst, settings.address_steady, clock)
+
+    def server(self, request: Request) -> dict[str, str]:
+        """Let a server in: it knows a private key.
+
+        Raises:
+            Problem: 401 `not_authenticated`, or 429 `throttled`.
+        """
+        authorization = request.headers.get("authorization", "")
+        scheme, key = authorization[: len(_SCHEME)], authorization[len(_SCHEME) :].strip()
+        digest = _digest(key)
+        known = [place for place, own in enumerate(self._keys) if hmac.compare_digest(own, digest)]
+        if scheme.lower() != _SCHEME or not known:
+            # Guessing is as slow as any other calling from there.
+            _within(self._by_address.take(_address(request)))
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED,
+                "not_authenticated",
+                "Authentication credentials were not provided.",
+                "Missing or invalid private key.",
+                pointer="/data/",
+                headers={"WWW-Authenticate": "Klaviyo-API-Key"},
+            )
+        return _within(self._by_key.take(f"private {known[0]}"))
+
+    def browser(self, request: Request, company_id: str | None) -> dict[str, str]:
+        """Let a browser in: it knows a public key.
+
+        Raises:
+            Problem: 400 `invalid`, or 429 `throttled`.
+        """
+        headers = _within(self._by_address.take(_address(request)))
+        if company_id not in self._company_ids:
+            shown = (company_id or "").encode("ascii", "replace").decode()[:_LONGEST_SHOWN]
+            raise invalid(f"Invalid company ID {shown}", "/data")
+        _within(self._by_key.take(f"public {company_id}"))
+        return headers
+
+    def anyone(self, request: Request) -> dict[str, str]:
+        """Let anyone in, as often as an address may come.
+
+        Raises:
+            Problem: 429 `throttled`.
+        """
+        return _within(self._by_address.take(_address(request)))
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
+def _within(allowance: Allowance) -> dict[str, str]:
+    if allowance.retry_after is None:
+        return allowance.headers
+    seconds = allowance.retry_after
+    raise Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "throttled",
+        "Request was throttled.",
+        f"Request was throttled. Expected available in {seconds} seconds.",
+        pointer="/data/",
+        headers={**allowance.headers, "Retry-After": str(seconds)},
+    )
