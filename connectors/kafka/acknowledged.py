@@ -63,9 +63,13 @@ class AcknowledgingProducer:
         )
 
     async def send(
-        self, topic: str, key: bytes, value: bytes, headers: tuple[tuple[str, bytes], ...] = ()
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        headers: tuple[tuple[str, bytes], ...] = (),
     ) -> None:
-        """Write a record, and return when it is acknowledged.
+        """Write a record, or a tombstone, and return when it is acknowledged.
 
         A caller who is cancelled leaves the record to its fate: it may be written all the same.
 
