@@ -41,7 +41,8 @@ demo: $(RUNTIME) ## Watch a flash sale for 20 seconds (no Docker, no Java)
 	@$(BIN)/restock demo $(ARGS)
 
 test: $(DEV) ## Run all tests; a real Kafka broker takes part where Docker runs
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@# Hundreds of programs are started: each would compile all modules anew, for a second and more.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, arrows between packages, generated files
 	$(BIN)/ruff check .

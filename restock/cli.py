@@ -30,6 +30,8 @@ _COMMANDS = {
     "demo": "Watch a flash sale of about 20 seconds; nothing else is needed.",
     "run": "Decide who is told, live, from Kafka to Kafka.",
     "deliver": "Send what was decided: mail, webhooks, text messages, Klaviyo.",
+    "gateway": "Take sign-ups over HTTP, and stock from the platforms' webhooks.",
+    "ingest": "Bring stock in: from feeds, files and topics of other programs.",
     "replay": "Run a recorded trace through the decisions, without Kafka.",
     "topics": "Create the topics in Kafka, or check them.",
     "state": "Check, back up or restore what the program remembers.",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     # The program that decides has no use for what delivers.
     from delivery.office import Office
 
-__all__ = ["METRICS", "MetricSpec", "registry"]
+__all__ = ["METRICS", "MetricSpec", "labelled", "registry"]
 
 
 _Labels = tuple[str, ...]
@@ -108,6 +108,40 @@ METRICS: dict[str, MetricSpec] = {
     "restock_sink_in_trouble": MetricSpec(
         "gauge", "1 when nothing is sent by a sink, because its receiver fails.", ("sink",)
     ),
+    "restock_gateway_requests_total": MetricSpec(
+        "counter", "Requests answered.", ("route", "status")
+    ),
+    "restock_gateway_request_seconds": MetricSpec(
+        "histogram", "From a request to its answer.", ("route",)
+    ),
+    "restock_gateway_sign_ups_total": MetricSpec(
+        "counter",
+        "Sign-ups and sign-offs by what became of them: taken, signed_off, unknown_variant, "
+        "held_back or not_acknowledged.",
+        ("door", "outcome"),
+    ),
+    "restock_gateway_records_total": MetricSpec("counter", "Records that Kafka acknowledged."),
+    "restock_gateway_records_waiting": MetricSpec(
+        "gauge", "Records that wait for Kafka to acknowledge them."
+    ),
+    "restock_gateway_list_lag_records": MetricSpec(
+        "gauge", "Records that the list of who waits has yet to read."
+    ),
+    "restock_ingest_messages_total": MetricSpec(
+        "counter",
+        "Messages of platforms by what became of them: taken, repeated, ignored, refused, "
+        "not_authentic or not_acknowledged.",
+        ("source", "outcome"),
+    ),
+    "restock_ingest_refusals_total": MetricSpec(
+        "counter", "What no record could be made of, and why.", ("source", "reason")
+    ),
+    "restock_ingest_records_total": MetricSpec("counter", "Stock records made.", ("source",)),
+    "restock_ingest_last_message_timestamp_seconds": MetricSpec(
+        "gauge",
+        "When the last message of a source was taken: a silent source is stale.",
+        ("source",),
+    ),
 }
 """Every metric of ours by name; those of the process (`process_*`) come on top."""
 
@@ -176,13 +210,13 @@ class _DeliveryCollector(Collector):
         outcomes: dict[_Labels, float] = {
             (lane.name, *key): count for lane in lanes for key, count in list(lane.outcomes.items())
         }
-        yield _many("restock_deliveries_total", outcomes)
+        yield labelled("restock_deliveries_total", outcomes)
         in_flight: dict[_Labels, float] = {(lane.name,): lane.in_flight for lane in lanes}
-        yield _many("restock_deliveries_in_flight", in_flight)
+        yield labelled("restock_deliveries_in_flight", in_flight)
         trouble: dict[_Labels, float] = {
             (lane.name,): float(lane.trouble is not None) for lane in lanes
         }
-        yield _many("restock_sink_in_trouble", trouble)
+        yield labelled("restock_sink_in_trouble", trouble)
 
 
 def _records(flow: Flow) -> Iterator[Metric]:
@@ -194,7 +228,7 @@ def _records(flow: Flow) -> Iterator[Metric]:
     written: dict[_Labels, float] = {
         (topic,): float(count) for topic, count in flow.sink.written.items()
     }
-    yield _many("restock_records_written_total", written)
+    yield labelled("restock_records_written_total", written)
     yield _one("restock_producer_queue_records", flow.sink.queued)
     yield _one("restock_unclaimed_ids", flow.sink.unclaimed)
 
@@ -203,7 +237,7 @@ def _decisions(counts: list[Counts]) -> Iterator[Metric]:
     def total(name: str) -> float:
         return float(sum(getattr(count, name) for count in counts))
 
-    yield _many(
+    yield labelled(
         "restock_stock_events_total",
         {
             ("applied",): total("stock_applied"),
@@ -211,7 +245,7 @@ def _decisions(counts: list[Counts]) -> Iterator[Metric]:
             ("mixed",): total("stock_mixed"),
         },
     )
-    yield _many(
+    yield labelled(
         "restock_sign_ups_total",
         {
             ("joined",): total("joined"),
@@ -238,17 +272,18 @@ def _state(slots: list[OpenSlot]) -> Iterator[Metric]:
 
 
 def _one(name: str, value: float) -> Metric:
-    return _many(name, {(): float(value)})
+    return labelled(name, {(): float(value)})
 
 
 def _by_partition(name: str, values: dict[Partition, int]) -> Metric:
-    labelled: dict[_Labels, float] = {
+    by_place: dict[_Labels, float] = {
         (topic, str(number)): float(value) for (topic, number), value in values.items()
     }
-    return _many(name, labelled)
+    return labelled(name, by_place)
 
 
-def _many(name: str, values: Mapping[_Labels, float]) -> Metric:
+def labelled(name: str, values: Mapping[_Labels, float]) -> Metric:
+    """A metric with a value for each of the combinations of its labels."""
     spec = METRICS[name]
     counter = spec.kind == "counter"
     family: CounterMetricFamily | GaugeMetricFamily = (

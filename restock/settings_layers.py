@@ -31,6 +31,7 @@ KeyPath = tuple[str, ...]
 
 FLAGS: Mapping[str, KeyPath] = {
     "--bootstrap-servers": ("kafka", "bootstrap_servers"),
+    "--port": ("gateway", "port"),
     "--state-directory": ("state", "directory"),
 }
 """The flags that stand for a setting."""
