@@ -6,7 +6,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
-from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from connectors.errors import NotAcknowledged
 from gateway.problems import Problem, answer_problem
 
-__all__ = ["answer_problems"]
+__all__ = ["problem_handlers"]
 
 _LOG: Final = logging.getLogger(__name__)
 _RETRY_AFTER_SECONDS: Final = 5
@@ -24,11 +23,12 @@ _CODES: Final = {
 }
 
 
-def answer_problems(app: FastAPI, new_id: Callable[[], str]) -> None:
-    """Have an app answer problems in the JSON:API form.
+def problem_handlers(
+    new_id: Callable[[], str],
+) -> dict[type[Exception], Callable[[Request, Exception], Response]]:
+    """What an app is to do when a door raises something.
 
     Args:
-        app: its doors raise `Problem`, or `NotAcknowledged` where Kafka does not answer.
         new_id: names each occurrence.
     """
 
@@ -36,8 +36,7 @@ def answer_problems(app: FastAPI, new_id: Callable[[], str]) -> None:
         found = error if isinstance(error, Problem) else _problem_of(error)
         return answer_problem(found, new_id())
 
-    for kind in (Problem, NotAcknowledged, HTTPException, Exception):
-        app.add_exception_handler(kind, problem)
+    return dict.fromkeys((Problem, NotAcknowledged, HTTPException, Exception), problem)
 
 
 def _problem_of(error: Exception) -> Problem:

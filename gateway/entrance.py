@@ -2,7 +2,6 @@
 """Who may come in, and how often."""
 
 import hashlib
-import hmac
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -30,8 +29,9 @@ class Entrance:
     """
 
     def __init__(self, settings: GatewaySettings, clock: Callable[[], float]) -> None:
-        # Digests are of one length, so comparing them tells nothing of a key's.
-        self._keys = [_digest(key.get_secret_value()) for key in settings.private_keys]
+        # How long it takes to find a digest tells nothing of a key.
+        keys = [key.get_secret_value() for key in settings.private_keys]
+        self._keys = {_digest(key): f"private {place}" for place, key in enumerate(keys)}
         self._company_ids = frozenset(settings.company_ids)
         self._by_key = FixedWindows(settings.key_burst, settings.key_steady, clock)
         self._by_address = FixedWindows(settings.address_burst, settings.address_steady, clock)
@@ -44,9 +44,8 @@ class Entrance:
         """
         authorization = request.headers.get("authorization", "")
         scheme, key = authorization[: len(_SCHEME)], authorization[len(_SCHEME) :].strip()
-        digest = _digest(key)
-        known = [place for place, own in enumerate(self._keys) if hmac.compare_digest(own, digest)]
-        if scheme.lower() != _SCHEME or not known:
+        known = self._keys.get(_digest(key))
+        if scheme.lower() != _SCHEME or known is None:
             # Guessing is as slow as any other calling from there.
             _within(self._by_address.take(_address(request)))
             raise Problem(
@@ -57,7 +56,7 @@ class Entrance:
                 pointer="/data/",
                 headers={"WWW-Authenticate": "Klaviyo-API-Key"},
             )
-        return _within(self._by_key.take(f"private {known[0]}"))
+        return _within(self._by_key.take(known))
 
     def browser(self, request: Request, company_id: str | None) -> dict[str, str]:
         """Let a browser in: it knows a public key.
@@ -68,7 +67,9 @@ class Entrance:
         headers = _within(self._by_address.take(_address(request)))
         if company_id not in self._company_ids:
             shown = (company_id or "").encode("ascii", "replace").decode()[:_LONGEST_SHOWN]
-            raise invalid(f"Invalid company ID {shown}", "/data")
+            problem = invalid(f"Invalid company ID {shown}", "/data")
+            problem.headers = headers
+            raise problem
         _within(self._by_key.take(f"public {company_id}"))
         return headers
 

@@ -14,6 +14,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.routes import BareRoute
+
 __all__ = ["Exposition", "router"]
 
 Exposition = Callable[[str], tuple[bytes, str]]
@@ -30,7 +32,7 @@ def router(checks: Callable[[], Mapping[str, str | None]], exposition: Expositio
         checks: for each check its name, and why the gateway is not ready, or None.
         exposition: writes the metrics.
     """
-    routes = APIRouter(tags=["health"])
+    routes = APIRouter(route_class=BareRoute, tags=["health"])
 
     async def livez(_request: Request) -> Response:
         return Response("ok\n", headers=_NOT_STORED, media_type="text/plain")

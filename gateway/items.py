@@ -32,6 +32,8 @@ class _Item(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     product_id: str | None = None
 
 
+_UNWRITTEN: Final = object()
+
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(_Item).decode
 
@@ -57,9 +59,12 @@ class Items:
         self._writes = writes
         self._topic = topic
         self._soon = soon
+        self._written: dict[bytes, object] = {}
 
     async def keep(self, name: str, learned: Sequence[Learned]) -> None:
         """Write down what a source has learned, and return when that is safe.
+
+        Sources learn the same with each message; what is in the topic is not written again.
 
         Raises:
             NotAcknowledged: not all is written.
@@ -69,7 +74,9 @@ class Items:
             value = None
             if each.variant_id is not None:
                 value = _encode(_Item(name, each.item_id, each.variant_id, each.product_id))
-            await self._writes.send(self._topic, key, value)
+            if self._written.get(key, _UNWRITTEN) != hash(value):
+                await self._writes.send(self._topic, key, value)
+                self._written[key] = hash(value)
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Tell the source of a row; those of other programs and of sources gone are passed over."""
@@ -84,4 +91,5 @@ class Items:
             except msgspec.MsgspecError:
                 return
             learned = Learned(item.item_id, item.variant_id, item.product_id)
+        self._written[key] = hash(value)
         self._soon(lambda: source.learn(learned))

@@ -24,6 +24,7 @@ from connectors.inbound.letters import refused_letter
 from gateway.bodies import read_body
 from gateway.entrance import Entrance
 from gateway.problems import Problem
+from gateway.routes import BareRoute
 
 __all__ = ["Intake", "StockDesk", "Writes", "router"]
 
@@ -158,7 +159,7 @@ def router(desk: StockDesk, entrance: Entrance, limit: int) -> APIRouter:
         entrance: lets those in whose messages carry no signature.
         limit: largest body, in bytes.
     """
-    routes = APIRouter(tags=["stock"])
+    routes = APIRouter(route_class=BareRoute, tags=["stock"])
 
     async def ingest(request: Request) -> Response:
         name, _, place = str(request.path_params["name"]).partition("/")

@@ -2,6 +2,7 @@
 """Writes single records for callers in an event loop, each of whom waits until Kafka has theirs."""
 
 import asyncio
+import math
 from collections import deque
 from contextlib import suppress
 from datetime import timedelta
@@ -20,6 +21,9 @@ _LINGER_MILLISECONDS: Final = 1
 _GRACE: Final = timedelta(seconds=2)
 """librdkafka reports a record that timed out up to a second later."""
 
+_TROUBLE_SECONDS: Final = 10.0
+"""For so long one record speaks for those that nobody has tried to write since."""
+
 
 class AcknowledgingProducer:
     """A producer whose `send` returns when all in-sync replicas have the record.
@@ -36,7 +40,6 @@ class AcknowledgingProducer:
     Attributes:
         waiting: records that wait for their acknowledgement.
         acknowledged: records that got it.
-        trouble: why the last record was not acknowledged; None: it was.
 
     Raises:
         KafkaOptionError: librdkafka does not take the settings.
@@ -52,7 +55,8 @@ class AcknowledgingProducer:
         self._idle.set()
         self.waiting = 0
         self.acknowledged = 0
-        self.trouble: str | None = None
+        self._trouble = ""
+        self._trouble_until = -math.inf
         self._producer = ServedProducer(
             settings,
             **{
@@ -86,6 +90,11 @@ class AcknowledgingProducer:
             self._settle(report, KafkaError(KafkaError._QUEUE_FULL))  # noqa: SLF001 - public
         await report
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the last record was not acknowledged; None: it was, or that was long ago."""
+        return self._trouble if self._loop.time() < self._trouble_until else None
+
     async def close(self) -> None:
         """Wait for the reports of what is on its way, as long as they may take, and let go."""
         patience = (self._timeout + _GRACE).total_seconds() if self.trouble is None else 0
@@ -116,9 +125,10 @@ class AcknowledgingProducer:
             self._idle.set()
         if error is None:
             self.acknowledged += 1
-            self.trouble = None
+            self._trouble_until = -math.inf
         else:
-            self.trouble = error.str()
+            self._trouble = f"Kafka has not acknowledged the last record: {error.str()}"
+            self._trouble_until = self._loop.time() + _TROUBLE_SECONDS
         if report.done():  # its caller was cancelled
             return
         if error is None:

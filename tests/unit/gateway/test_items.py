@@ -81,6 +81,20 @@ def test_a_row_is_as_the_contract_says() -> None:
     ) == validate_record(Item, value)
 
 
+def test_what_is_in_the_topic_is_not_written_again() -> None:
+    """Not by whom it was learned first, nor by another; what has changed is."""
+    pupil, topic = Pupil(), Topic()
+    first, second = items(pupil, topic), items(pupil, topic)
+    asyncio.run(first.keep("shop", [LEARNED]))
+    second.take(*topic.records[0])
+    asyncio.run(first.keep("shop", [LEARNED]))
+    asyncio.run(second.keep("shop", [LEARNED]))
+    assert 1 == len(topic.records)
+    asyncio.run(second.keep("shop", [Learned(LEARNED.item_id, None)]))
+    asyncio.run(second.keep("shop", [Learned(LEARNED.item_id, None)]))
+    assert [None] == [value for _, value in topic.records[1:]]
+
+
 def test_rows_of_others_are_passed_over() -> None:
     """Of a table that is no more, and what is no item."""
     pupil, topic = Pupil(), Topic()
