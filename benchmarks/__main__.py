@@ -24,11 +24,13 @@ from benchmarks import (
     klaviyo,
     latency,
     mail,
+    mappers,
     memory,
     replay,
     resume,
     scale,
     shards,
+    sign_ups,
     timers,
     webhooks,
     wide,
@@ -62,6 +64,8 @@ SECTIONS: dict[str, Callable[[Bench], SectionResult]] = {
     "webhooks": webhooks.run,
     "mail": mail.run,
     "klaviyo": klaviyo.run,
+    "sign-ups": sign_ups.run,
+    "mappers": mappers.run,
 }
 """What can be measured, in the order in which it is."""
 

@@ -13,6 +13,7 @@ __all__ = [
     "DeliverySizes",
     "Options",
     "ScaleSizes",
+    "SignUpSizes",
     "Sizes",
     "TimerSizes",
     "WideSizes",
@@ -90,6 +91,19 @@ class DeliverySizes:
 
 
 @dataclass(frozen=True, slots=True)
+class SignUpSizes:
+    """The section about the gateway.
+
+    Attributes:
+        count: sign-ups as fast as they are taken.
+        at_rate: sign-ups at a steady rate.
+    """
+
+    count: int
+    at_rate: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleSizes:
     """The section about growth.
 
@@ -123,6 +137,7 @@ class Sizes:
         timers: of the section timers.
         scale: of the section scale.
         delivery: of the sections webhooks, mail and klaviyo.
+        sign_ups: of the section sign-ups.
     """
 
     job: TraceSizes
@@ -139,6 +154,7 @@ class Sizes:
     timers: TimerSizes
     scale: ScaleSizes
     delivery: DeliverySizes
+    sign_ups: SignUpSizes
 
 
 LARGE = Sizes(
@@ -160,6 +176,7 @@ LARGE = Sizes(
         middle=(1_000_000, 100_000),
     ),
     delivery=DeliverySizes(webhooks=50_000, mails=8_000, slow_mails=2_000, klaviyo=1_000_000),
+    sign_ups=SignUpSizes(count=40_000, at_rate=10_000),
 )
 QUICK = Sizes(
     job=TraceSizes(variants=5_000, people=20_000, events=120_000),
@@ -176,6 +193,7 @@ QUICK = Sizes(
     timers=TimerSizes(variants=2_000, each=10, events=50_000),
     scale=ScaleSizes(events=(5_000, 20_000), variants=(1_000, 5_000), middle=(20_000, 1_000)),
     delivery=DeliverySizes(webhooks=3_000, mails=400, slow_mails=100, klaviyo=400_000),
+    sign_ups=SignUpSizes(count=2_000, at_rate=500),
 )
 
 

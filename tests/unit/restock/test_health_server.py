@@ -15,8 +15,10 @@ from prometheus_client import generate_latest
 
 from dataflows.decoding import DecodingCounts
 from dataflows.folding import SlotState, empty
+from gateway.traffic import Traffic
 from journal.journal import Journal
 from restock.errors import StartupError
+from restock.gateway_metrics import Counted, exposition
 from restock.health import Health
 from restock.health_server import HealthServer
 from restock.kafka_probe import KafkaProbe
@@ -229,6 +231,22 @@ def test_nothing_personal_is_told(server: HealthServer) -> None:
         assert b"example.com" not in body
 
 
+def _served_by_a_gateway() -> str:
+    """Its metrics, after one of everything."""
+    traffic = Traffic()
+    traffic.note("/path", 202, 0.001)
+    intake = Mock(outcomes=Counter(taken=1), refusals=Counter(bad=1), records=1, last_at=1_000)
+    counted = Counted(
+        traffic,
+        Mock(counts={("legacy", "taken"): 1}),
+        {"shop": intake},
+        Mock(waiting=0, acknowledged=1),
+        lambda: True,
+        lambda: 3,
+    )
+    return exposition(counted)("")[0].decode()
+
+
 def test_every_metric_is_documented(vitals: Vitals, probe: KafkaProbe) -> None:
     """The table in docs/operations.md, the list in the code and what is served are the same."""
     vitals.lease_left = lambda: 1.0
@@ -236,6 +254,7 @@ def test_every_metric_is_documented(vitals: Vitals, probe: KafkaProbe) -> None:
     lane.name = "mail"
     office = Mock(begun=1, lanes={"mail": lane})
     served = generate_latest(registry(vitals, probe, lambda: True, office)).decode()
+    served += _served_by_a_gateway()
     kinds = dict(re.findall(r"^# TYPE (restock_\w+) (\w+)$", served, re.MULTILINE))
     table = (ROOT / "docs" / "operations.md").read_text()
     rows = re.findall(r"^\| `(restock_\w+)` \| (\w+) \| (.+?) \| (.*?) \|$", table, re.MULTILINE)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metrics of `restock gateway`: read, when they are asked for, from what it counts anyway."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+from connectors.kafka.acknowledged import AcknowledgingProducer
+from gateway.health import Exposition
+from gateway.signups import SignUpDesk
+from gateway.traffic import BOUNDS, Traffic
+from gateway.webhooks import Intake
+from restock.metrics import METRICS, labelled
+
+__all__ = ["Counted", "exposition"]
+
+_MILLISECONDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What of a gateway is counted.
+
+    Attributes:
+        traffic: requests.
+        desk: sign-ups and sign-offs.
+        intakes: stock, by source.
+        producer: what waits for Kafka.
+        ready: whether /readyz says yes.
+        behind: records that the list of who waits has yet to read; None: unknown, or no list.
+    """
+
+    traffic: Traffic
+    desk: SignUpDesk
+    intakes: Mapping[str, Intake]
+    producer: AcknowledgingProducer
+    ready: Callable[[], bool]
+    behind: Callable[[], int | None]
+
+
+def exposition(counted: Counted) -> Exposition:
+    """Return what writes the metrics in the format that is asked for."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(counted))
+    ProcessCollector(registry=registry)
+
+    def written(accept: str) -> tuple[bytes, str]:
+        encode, media_type = choose_encoder(accept)
+        return encode(registry), media_type
+
+    return written
+
+
+class _Collector(Collector):
+    def __init__(self, counted: Counted) -> None:
+        self._counted = counted
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        counted = self._counted
+        yield labelled("restock_ready", {(): float(counted.ready())})
+        yield from _traffic(counted.traffic)
+        yield labelled(
+            "restock_gateway_sign_ups_total",
+            {key: float(count) for key, count in counted.desk.counts.items()},
+        )
+        producer = counted.producer
+        yield labelled("restock_gateway_records_waiting", {(): float(producer.waiting)})
+        yield labelled("restock_gateway_records_total", {(): float(producer.acknowledged)})
+        behind = counted.behind()
+        if behind is not None:
+            yield labelled("restock_gateway_list_lag_records", {(): float(behind)})
+        yield from _stock(counted.intakes)
+
+
+def _traffic(traffic: Traffic) -> Iterator[Metric]:
+    yield labelled(
+        "restock_gateway_requests_total",
+        {(route, str(status)): float(count) for (route, status), count in traffic.requests.items()},
+    )
+    name = "restock_gateway_request_seconds"
+    family = HistogramMetricFamily(name, METRICS[name].meaning, labels=METRICS[name].labels)
+    bounds = [*map(str, BOUNDS), "+Inf"]
+    for route, counts in traffic.seconds.items():
+        buckets = list(zip(bounds, map(float, accumulate(counts)), strict=True))
+        family.add_metric([route], buckets, traffic.total_seconds[route])
+    yield family
+
+
+def _stock(intakes: Mapping[str, Intake]) -> Iterator[Metric]:
+    messages: dict[tuple[str, ...], float] = {}
+    refusals: dict[tuple[str, ...], float] = {}
+    for name, intake in intakes.items():
+        messages |= {(name, outcome): count for outcome, count in intake.outcomes.items()}
+        refusals |= {(name, reason): count for reason, count in intake.refusals.items()}
+    yield labelled("restock_ingest_messages_total", messages)
+    yield labelled("restock_ingest_refusals_total", refusals)
+    yield labelled(
+        "restock_ingest_records_total", {(name,): each.records for name, each in intakes.items()}
+    )
+    yield labelled(
+        "restock_ingest_last_message_timestamp_seconds",
+        {(name,): each.last_at / _MILLISECONDS for name, each in intakes.items() if each.last_at},
+    )
