@@ -6,6 +6,7 @@ Nothing is checked, limited, counted or translated: the body is the record. Star
 """
 
 import asyncio
+import signal
 import sys
 from datetime import timedelta
 
@@ -47,6 +48,8 @@ async def _serve(servers: str, topic: str, port: int) -> None:
 def main() -> None:
     """Run until SIGTERM."""
     servers, topic, port = sys.argv[1:4]
+    # uvicorn raises what it was told to end by once more, when it has ended.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(servers, topic, int(port)))
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter, deque
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import uvloop
@@ -128,18 +128,15 @@ class _Connection(asyncio.Protocol):
         self._caller = caller
         self._data = b""
         self._due_at = 0.0
-        self._transport: asyncio.Transport | None = None
+        self._transport: asyncio.Transport
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - as asyncio promises
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def call(self, request: bytes, due_at: float) -> None:
         """Send a request."""
         self._due_at = due_at
-        if self._transport is None:
-            raise RuntimeError
         self._transport.write(request)
 
     @override

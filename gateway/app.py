@@ -14,12 +14,12 @@ from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.answers import problem_handlers
+from gateway.cors import BrowsersMiddleware
 from gateway.traffic import Traffic, TrafficMiddleware
 
 __all__ = ["create_app", "openapi_document"]
@@ -64,7 +64,7 @@ def create_app(
         return Response(document, HTTPStatus.OK, media_type="application/json")
 
     cors = Middleware(
-        CORSMiddleware,
+        BrowsersMiddleware,
         allow_origins=list(origins),
         allow_methods=["GET", "POST"],
         allow_headers=list(_ALLOWED),

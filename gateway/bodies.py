@@ -5,7 +5,8 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from gateway.problems import Problem
 
@@ -28,14 +29,9 @@ async def read_body(request: Request, limit: int) -> bytes:
     stated = request.headers.get("content-length", "0")
     if stated.isdecimal() and int(stated) > limit:
         raise _too_large(limit)
-    size, chunks = 0, []
     try:
         async with asyncio.timeout(_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                chunks.append(chunk)
+            return await _read(request.receive, limit)
     except TimeoutError:
         raise Problem(
             HTTPStatus.REQUEST_TIMEOUT,
@@ -43,11 +39,24 @@ async def read_body(request: Request, limit: int) -> bytes:
             "The request took too long.",
             f"The body was not complete within {_SECONDS:.0f} seconds",
         ) from None
-    except ClientDisconnect:
-        raise Problem(
-            HTTPStatus.BAD_REQUEST, "invalid", "Invalid input.", "The body was cut off"
-        ) from None
-    return b"".join(chunks)
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    # Nearly every body is there at once.
+    if message["type"] == "http.request" and not message.get("more_body") and len(body) <= limit:
+        return body
+    chunks, size = [], 0
+    while message["type"] == "http.request":
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body"):
+            return b"".join(chunks)
+        message = await receive()
+    raise Problem(HTTPStatus.BAD_REQUEST, "invalid", "Invalid input.", "The body was cut off")
 
 
 def _too_large(limit: int) -> Problem:

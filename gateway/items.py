@@ -2,11 +2,10 @@
 """What sources have learned, kept in a compacted topic that all gateways share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
-
-import msgspec
+from typing import Protocol
 
 from connectors.inbound.contract import Learned, Source
+from connectors.inbound.items import Rows
 
 __all__ = ["Items", "Writes"]
 
@@ -21,21 +20,6 @@ class Writes(Protocol):
             NotAcknowledged: they have not.
         """
         ...
-
-
-class _Item(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """As in `schemas.records.Item`."""
-
-    source: str
-    item_id: str
-    variant_id: str
-    product_id: str | None = None
-
-
-_UNWRITTEN: Final = object()
-
-_encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(_Item).decode
 
 
 class Items:
@@ -59,7 +43,7 @@ class Items:
         self._writes = writes
         self._topic = topic
         self._soon = soon
-        self._written: dict[bytes, object] = {}
+        self._rows = Rows(sources)
 
     async def keep(self, name: str, learned: Sequence[Learned]) -> None:
         """Write down what a source has learned, and return when that is safe.
@@ -69,27 +53,13 @@ class Items:
         Raises:
             NotAcknowledged: not all is written.
         """
-        for each in learned:
-            key = f"{name} {each.item_id}".encode()
-            value = None
-            if each.variant_id is not None:
-                value = _encode(_Item(name, each.item_id, each.variant_id, each.product_id))
-            if self._written.get(key, _UNWRITTEN) != hash(value):
-                await self._writes.send(self._topic, key, value)
-                self._written[key] = hash(value)
+        for row in self._rows.news(name, learned):
+            await self._writes.send(self._topic, *row)
+            self._rows.note(row)
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """Tell the source of a row; those of other programs and of sources gone are passed over."""
-        name, _, item_id = key.decode("utf-8", "replace").partition(" ")
-        source = self._sources.get(name)
-        if source is None:
-            return
-        learned = Learned(item_id, None)
-        if value is not None:
-            try:
-                item = _decode(value)
-            except msgspec.MsgspecError:
-                return
-            learned = Learned(item.item_id, item.variant_id, item.product_id)
-        self._written[key] = hash(value)
-        self._soon(lambda: source.learn(learned))
+        found = self._rows.read((key, value))
+        if found is not None:
+            name, learned = found
+            self._soon(lambda: self._sources[name].learn(learned))

@@ -176,10 +176,6 @@ class SignUpDesk:
 
 
 def _identifiers(profile: Person) -> dict[str, str]:
-    found = {
-        "id": profile.id,
-        "external_id": profile.external_id,
-        "email": profile.email,
-        "phone_number": profile.phone_number,
+    return {
+        name: text for name, text in msgspec.structs.asdict(profile).items() if text is not None
     }
-    return {name: text for name, text in found.items() if text is not None}

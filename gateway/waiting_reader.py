@@ -32,6 +32,10 @@ __all__ = ["Reader", "Standing", "Task"]
 _LOG: Final = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.05
 _LOOK_EVERY_SECONDS: Final = 0.5
+_HIDE_EVERY_MILLISECONDS: Final = 1_000
+_REST: Final = 3.0
+"""So many times as long as it has worked it rests: it takes a quarter of a core at most."""
+_LONGEST_REST_SECONDS: Final = 1.0
 _LOOK_PATIENCE_SECONDS: Final = 2.0
 _PRUNE_EVERY_SECONDS: Final = 600.0
 _LAYOUT: Final = 1
@@ -98,6 +102,7 @@ class Reader:
         self._ends: Mapping[Partition, int] = {}
         self._looked_at = 0
         self._as_of: int | None = None
+        self._hidden_at = 0
         self._next: dict[Partition, int] = {}
 
     def run(self, is_over: Callable[[], bool]) -> None:
@@ -150,6 +155,7 @@ class Reader:
         faults = FetchFaults(settings, consumer)
         looked = pruned = -_PRUNE_EVERY_SECONDS
         while not is_over():
+            begun = time.process_time()
             messages = consumer.consume(settings.batch_size, _POLL_SECONDS)
             for error in errors:
                 faults.suspect(error, self._next)
@@ -165,6 +171,9 @@ class Reader:
             if self._as_of is not None and now - pruned >= _PRUNE_EVERY_SECONDS:
                 store.prune(self._as_of - _UNREAD_FOR)
                 pruned = now
+            if self._as_of is not None:
+                # Whoever signs up comes first: in a flood the list falls behind, and says so.
+                time.sleep(min(_REST * (time.process_time() - begun), _LONGEST_REST_SECONDS))
 
     def _without_ends(self, messages: list[Message]) -> list[Message]:
         """Take note of the ends of partitions, behind which no record need be."""
@@ -184,7 +193,11 @@ class Reader:
             self._apply_one(store, message, now)
             place = (message.topic() or "", message.partition() or 0)
             self._next[place] = (message.offset() or 0) + 1
-        store.commit(self._next, now)
+        if records:
+            store.commit(self._next, now)
+        elif now - self._hidden_at >= _HIDE_EVERY_MILLISECONDS:
+            store.hide_expired(now)
+            self._hidden_at = now
 
     def _apply_one(self, store: WaitingStore, message: Message, now: int) -> None:
         value = message.value()

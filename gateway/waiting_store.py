@@ -69,6 +69,11 @@ class WaitingStore:
         self._run("UPDATE facts SET next_number = ?", (self._next,))
         self._connection.commit()
 
+    def hide_expired(self, now: int) -> None:
+        """Let nobody be shown as waiting who has expired by now, though nothing was read."""
+        self._requests.write(now)
+        self._connection.commit()
+
     def prune(self, horizon: int) -> None:
         """Forget what no record that may still come asks for.
 

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from typing_extensions import override
 
 from connectors.kafka.admin import check_topics, cluster
+from delivery.collecting import collect_now_and_then, freeze
 from gateway.webhooks import Intake
 from restock.doors import build_app, open_behind
 from restock.errors import EXIT_OK, StartupError
@@ -57,7 +58,10 @@ async def _serve(
         address, port, *_ = listener.getsockname()
         log.info("gateway", address=address, port=port, sources=sorted(intakes))
         _warn_of_closed_doors(settings)
+        freeze()
+        collecting = asyncio.create_task(collect_now_and_then())
         await server.serve(sockets=[listener])
+        collecting.cancel()
     log.info("stopped")
 
 
