@@ -68,6 +68,8 @@ class GatewaySettings(BaseModel):
         catalogue: A file with the variants there are, an id a line: a sign-up for another one is
             refused. Left out: every variant is taken.
         region: Country of phone numbers that are written without one; left out: they are refused.
+        websites: Magento's website for each of its stores, such as { 2 = "1" }: its older call names
+            the store alone. A store that is not here has the website of its own number.
         consent: Channels for which the form itself has asked for explicit consent, which text
             messages and WhatsApp need.
         directory: Where the list of who waits is kept; made when it is missing.
@@ -99,6 +101,9 @@ class GatewaySettings(BaseModel):
     )
     catalogue: Annotated[Path, Field(strict=False)] | None = None
     region: Annotated[str, AfterValidator(_check_region)] | None = None
+    websites: dict[str, Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]] = Field(
+        default_factory=dict
+    )
     consent: tuple[Channel, ...] = Field(default=(), strict=False)
     directory: Annotated[Path, Field(strict=False)] = Path("restock-gateway")
     look_up: bool = True

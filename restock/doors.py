@@ -134,7 +134,7 @@ def build_app(settings: Settings, behind: Behind) -> Starlette:
     )
     doors: list[APIRouter] = [
         klaviyo.router(sign_ups, entrance, gateway),
-        legacy.router(sign_ups, entrance, gateway),
+        legacy.router(sign_ups, entrance, gateway, gateway.websites),
         centra.router(sign_ups, entrance, gateway),
         unsubscribing.router(sign_ups, entrance, gateway),
         catalog_variants.router(stock, CATALOG_VARIANTS, entrance, gateway.ingest_body_limit),
