@@ -12,12 +12,14 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from connectors.kafka.settings import KafkaSettings
 from restock.docstrings import attributes, summary
 from restock.errors import EXIT_FAILURE, EXIT_OK
 from restock.example_sinks import example_journey, example_sinks, setting_lines
+from restock.example_sources import example_sources
 from restock.policy_table import POLICY_SETTINGS
 from restock.settings import Settings
-from restock.toml_text import toml_key, toml_value
+from restock.toml_text import toml_value
 
 __all__ = ["EXAMPLE_FILE", "example_config", "main"]
 
@@ -56,8 +58,8 @@ _OVERRIDES = """\
 
 def example_config() -> str:
     """Return the content of the example file."""
-    sinks = list(example_sinks())
-    return "\n".join([_HEAD, *_tables(), example_journey(), *sinks, _policy(), _OVERRIDES])
+    ways = [*example_sources(), example_journey(), *example_sinks()]
+    return "\n".join([_HEAD, *_tables(), *ways, _policy(), _OVERRIDES])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,7 +94,7 @@ def _settings(model: type[BaseModel]) -> Iterator[str]:
     meanings = attributes(model)
     defaults = model().model_dump(mode="json")
     for name in model.model_fields:
-        if not isinstance(defaults[name], dict):
+        if (model, name) != (KafkaSettings, "options"):  # they have a table of their own
             yield from setting_lines(name, meanings[name], defaults[name])
 
 

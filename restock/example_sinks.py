@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of journeys and sinks in ``restock.example.toml``."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
 from pydantic import BaseModel
@@ -12,7 +12,7 @@ from restock.docstrings import attributes, summary
 from restock.toml_text import toml_key, toml_value
 from restock.ways import KINDS, settings_class
 
-__all__ = ["example_journey", "example_sinks", "setting_lines"]
+__all__ = ["example_journey", "example_sinks", "model_lines", "setting_lines"]
 
 _NAMES = {
     "console": "screen",
@@ -87,23 +87,38 @@ def example_sinks() -> Iterator[str]:
     )
     for kind in KINDS:
         model = settings_class(kind)
-        lines = [f"# {summary(model)}", f"# [sinks.{_NAMES[kind]}]", *_settings(kind, model), ""]
-        yield "\n".join(lines)
+        head = [f"# {summary(model)}", f"# [sinks.{_NAMES[kind]}]", f'# kind = "{kind}"']
+        yield "\n".join([*head, *model_lines(kind, model, _SAMPLES), ""])
 
 
-def _settings(kind: str, model: type[BaseModel]) -> Iterator[str]:
+def model_lines(
+    kind: str,
+    model: type[BaseModel],
+    samples: Mapping[tuple[str, str], object],
+    hidden: Collection[str] = ("kind",),
+) -> Iterator[str]:
+    """What is said of all settings of a model.
+
+    Args:
+        kind: of its table, for the samples.
+        model: with the meanings of its fields in its docstring.
+        samples: values of settings without a default, by kind and name.
+        hidden: names of settings that are left out.
+
+    Raises:
+        LookupError: a setting has neither a meaning, nor a default, nor a sample.
+    """
     meanings = attributes(model)
-    yield f'# kind = "{kind}"'
-    for name in meanings:
-        if name == "kind":
+    if unsaid := model.model_fields.keys() - meanings:
+        raise LookupError(f"{model.__name__} does not say what {min(unsaid)} means")
+    for name, meaning in meanings.items():
+        if name in hidden:
             continue
-        field = model.model_fields[name]
-        default = field.get_default(call_default_factory=True)
-        value = _SAMPLES.get((kind, name), default)
+        default = model.model_fields[name].get_default(call_default_factory=True)
+        value = samples.get((kind, name), default)
         if value is PydanticUndefined:
-            message = f"{kind}.{name} has neither a default nor a sample"
-            raise LookupError(message)
-        yield from setting_lines(name, meanings[name], value)
+            raise LookupError(f"{kind}.{name} has neither a default nor a sample")
+        yield from setting_lines(name, meaning, value)
 
 
 def setting_lines(name: str, meaning: str, value: object) -> Iterator[str]:
@@ -116,4 +131,6 @@ def setting_lines(name: str, meaning: str, value: object) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_none=True)
     return toml_value(format_duration(value) if isinstance(value, timedelta) else value)

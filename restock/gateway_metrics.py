@@ -17,10 +17,9 @@ from gateway.signups import SignUpDesk
 from gateway.traffic import BOUNDS, Traffic
 from gateway.webhooks import Intake
 from restock.metrics import METRICS, labelled
+from restock.source_metrics import source_metrics
 
 __all__ = ["Counted", "exposition"]
-
-_MILLISECONDS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,10 @@ def exposition(counted: Counted) -> Exposition:
     ProcessCollector(registry=registry)
 
     def written(accept: str) -> tuple[bytes, str]:
-        encode, media_type = choose_encoder(accept)
+        try:
+            encode, media_type = choose_encoder(accept)
+        except TypeError:  # of a version that is no number
+            encode, media_type = choose_encoder("")
         return encode(registry), media_type
 
     return written
@@ -76,7 +78,7 @@ class _Collector(Collector):
         behind = counted.behind()
         if behind is not None:
             yield labelled("restock_gateway_list_lag_records", {(): float(behind)})
-        yield from _stock(counted.intakes)
+        yield from source_metrics(counted.intakes)
 
 
 def _traffic(traffic: Traffic) -> Iterator[Metric]:
@@ -91,20 +93,3 @@ def _traffic(traffic: Traffic) -> Iterator[Metric]:
         buckets = list(zip(bounds, map(float, accumulate(counts)), strict=True))
         family.add_metric([route], buckets, traffic.total_seconds[route])
     yield family
-
-
-def _stock(intakes: Mapping[str, Intake]) -> Iterator[Metric]:
-    messages: dict[tuple[str, ...], float] = {}
-    refusals: dict[tuple[str, ...], float] = {}
-    for name, intake in intakes.items():
-        messages |= {(name, outcome): count for outcome, count in intake.outcomes.items()}
-        refusals |= {(name, reason): count for reason, count in intake.refusals.items()}
-    yield labelled("restock_ingest_messages_total", messages)
-    yield labelled("restock_ingest_refusals_total", refusals)
-    yield labelled(
-        "restock_ingest_records_total", {(name,): each.records for name, each in intakes.items()}
-    )
-    yield labelled(
-        "restock_ingest_last_message_timestamp_seconds",
-        {(name,): each.last_at / _MILLISECONDS for name, each in intakes.items() if each.last_at},
-    )

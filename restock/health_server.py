@@ -11,7 +11,7 @@ import socketserver
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
@@ -20,13 +20,25 @@ from prometheus_client.exposition import choose_encoder
 from typing_extensions import override
 
 from restock.errors import StartupError
-from restock.health import Health
+from restock.health import Check
 
-__all__ = ["HealthServer"]
+__all__ = ["HealthServer", "Judge"]
 
 _PATHS = ("/livez", "/readyz", "/metrics")
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
+
+
+class Judge(Protocol):
+    """Knows how the program is, see `restock.health.Health`."""
+
+    def alive(self) -> str | None:
+        """Why the program should be ended; None while it should live."""
+        ...
+
+    def checks(self) -> list[Check]:
+        """Each thing that readiness needs, with what is wrong with it."""
+        ...
 
 
 class HealthServer:
@@ -42,9 +54,7 @@ class HealthServer:
         StartupError: it cannot listen there.
     """
 
-    def __init__(
-        self, address: str, port: int, health: Health, registry: CollectorRegistry
-    ) -> None:
+    def __init__(self, address: str, port: int, health: Judge, registry: CollectorRegistry) -> None:
         def handler(*request: object) -> _Handler:
             return _Handler(health, registry, *request)
 
@@ -103,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = 10  # seconds for a caller who does not speak
 
-    def __init__(self, health: Health, registry: CollectorRegistry, *request: object) -> None:
+    def __init__(self, health: Judge, registry: CollectorRegistry, *request: object) -> None:
         self._health = health
         self._registry = registry
         super().__init__(*request)  # type: ignore[arg-type]  # answers, and is done

@@ -12,7 +12,7 @@ from connectors.inbound.records import StockRecord
 from connectors.kafka.records import Outgoing
 from connectors.kafka.writer import Writer
 
-__all__ = ["Receiver", "Shown", "Taker", "Tally", "Written"]
+__all__ = ["Memory", "Receiver", "Shown", "Taker", "Tally", "Written"]
 
 _SHOWN_REFUSALS = 10
 
@@ -23,23 +23,28 @@ class Tally:
 
     Attributes:
         messages: so many were read.
+        outcomes: these by what became of them: taken, ignored or refused.
         records: so many came of them.
         refused: messages of which a part or the whole could not be taken.
         refusals: by reason.
         ignored: messages of which nothing follows, by reason.
         first: the first few refusals, for people.
+        last_at: when the last message was taken for good, in epoch milliseconds; 0: none was.
     """
 
     messages: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
     records: int = 0
     refused: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     first: list[Refusal] = field(default_factory=list)
+    last_at: int = 0
 
     def add(self, mapped: Mapped) -> None:
         """Count what a message came to."""
         self.messages += 1
+        self.outcomes[_outcome(mapped)] += 1
         self.records += len(mapped.records)
         self.refused += bool(mapped.refusals)
         self.note(mapped.refusals)
@@ -51,6 +56,27 @@ class Tally:
         self.refusals.update(refusal.reason for refusal in refusals)
         self.first += refusals[: _SHOWN_REFUSALS - len(self.first)]
 
+    def include(self, other: "Tally", records: int, at: int) -> None:
+        """Count one message that was taken as a whole.
+
+        Args:
+            other: has what of it was refused.
+            records: so many came of it.
+            at: when it was taken, in epoch milliseconds.
+        """
+        self.messages += 1
+        self.outcomes["taken"] += 1
+        self.records += records
+        self.refusals.update(other.refusals)
+        self.last_at = at
+
+    def refuse(self, reason: str) -> None:
+        """Count one message of which nothing was taken."""
+        self.messages += 1
+        self.outcomes["refused"] += 1
+        self.refused += 1
+        self.refusals[reason] += 1
+
     def as_dict(self) -> dict[str, object]:
         """Return the counts by their names."""
         return {
@@ -60,6 +86,24 @@ class Tally:
             "refusals": dict(self.refusals),
             "ignored": dict(self.ignored),
         }
+
+
+def _outcome(mapped: Mapped) -> str:
+    if mapped.refusals:
+        return "refused"
+    return "taken" if mapped.records or mapped.learned else "ignored"
+
+
+class Memory(Protocol):
+    """What is learned beyond a process."""
+
+    def tell(self, source: Source) -> None:
+        """Tell the source what it has not been told yet."""
+        ...
+
+    def keep(self, learned: Sequence[Learned]) -> None:
+        """Take what the source has learned; it may be lost until all records are safe."""
+        ...
 
 
 class Receiver(Protocol):
@@ -125,21 +169,25 @@ class Taker:
     Args:
         source: maps them.
         receiver: takes their records.
+        clock: the time, in epoch milliseconds.
         prepare: sees the body of each before the source does, and may do what I/O it needs.
-        on_learned: told what the source has learned; the source keeps it for this run by itself.
+        memory: has what the source has learned; None: the source keeps it for this run by itself.
     """
 
     def __init__(
         self,
         source: Source,
         receiver: Receiver,
+        clock: Callable[[], int],
         prepare: Callable[[bytes], None] | None = None,
-        on_learned: Callable[[Learned], None] | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._source = source
         self._receiver = receiver
         self._prepare = prepare
-        self._on_learned = on_learned
+        self._clock = clock
+        self._memory = memory
+        self._safe = 0
         self.tally = Tally()
 
     def take(self, message: Message) -> Mapped:
@@ -149,21 +197,39 @@ class Taker:
             InboundError: what is needed to read the message cannot be had.
             DeliveryFailed: Kafka does not take a record.
         """
+        mapped = self._map(message)
+        self.tally.add(mapped)
+        return mapped
+
+    def take_again(self, message: Message) -> None:
+        """Map a message that was counted before, in another run.
+
+        Raises:
+            InboundError: as above.
+            DeliveryFailed: as above.
+        """
+        self.tally.records += len(self._map(message).records)
+
+    def flush(self) -> None:
+        """Wait until all that came of the messages is safe.
+
+        Raises:
+            DeliveryFailed: it is not.
+        """
+        self._receiver.flush()
+        if self.tally.messages > self._safe:
+            self._safe = self.tally.messages
+            self.tally.last_at = self._clock()
+
+    def _map(self, message: Message) -> Mapped:
         if self._prepare is not None:
             self._prepare(message.body)
+        if self._memory is not None:
+            self._memory.tell(self._source)
         mapped = self._source.map(message)
-        self.tally.add(mapped)
-        if self._on_learned is not None:
-            for learned in mapped.learned:
-                self._on_learned(learned)
+        # What was learned comes first: whoever reads the records later may want to know.
+        if self._memory is not None:
+            self._memory.keep(mapped.learned)
         if mapped.records:
             self._receiver.write(mapped.records)
         return mapped
-
-    def flush(self) -> None:
-        """Wait until all records are safe.
-
-        Raises:
-            DeliveryFailed: they are not.
-        """
-        self._receiver.flush()

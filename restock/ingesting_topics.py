@@ -7,7 +7,7 @@ change nothing, since their time decides.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,12 +17,12 @@ from confluent_kafka import Consumer, KafkaError
 from confluent_kafka import Message as KafkaMessage
 
 from connectors.errors import ConsumerFailed
-from connectors.inbound.contract import Mapped, Message
+from connectors.inbound.contract import Mapped, Message, Refusal
 from connectors.kafka.clients import LASTING_ERRORS, close_within, new_consumer
 from connectors.kafka.dead_letters import REASON_HEADER, dead_letter
 from connectors.kafka.progress import GroupProgress
 from connectors.kafka.reading import read_through, whole_topics
-from connectors.kafka.records import Partition, headers_of
+from connectors.kafka.records import Headers, Partition, headers_of
 from connectors.kafka.repeats import Warnings
 from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.writer import Writer
@@ -30,10 +30,14 @@ from restock.ingesting_taking import Taker
 from schemas.errors import DeadLetterReason, InvalidRecord
 from schemas.topics import dead_letter_topic
 
-__all__ = ["Letters", "TopicRun", "group_of", "message_of", "show_topic"]
+__all__ = ["WAITING", "Letters", "TopicRun", "group_of", "message_of", "show_topic"]
 
 _LOG: Final = logging.getLogger(__name__)
 _WAIT_SECONDS: Final = 0.1
+_LONGEST_DETAIL: Final = 4_096
+WAITING: Final = "unknown_item"
+"""The reason of refusals that end when a platform's item becomes known."""
+
 _TOMBSTONE: Final = Mapped(ignored="tombstone")
 
 
@@ -42,16 +46,19 @@ def group_of(settings: KafkaSettings, name: str) -> str:
     return f"{settings.group_id}-ingest-{name}"
 
 
-def message_of(record: KafkaMessage) -> Message | None:
-    """Return a record as a source reads it; None: it is a tombstone."""
+def message_of(record: KafkaMessage, headers: Headers) -> Message | None:
+    """Return a record with its headers as a source reads it; None: it is a tombstone."""
     value = record.value()
     if value is None:
         return None
-    headers = {
-        name.lower(): (text or b"").decode(errors="replace") for name, text in headers_of(record)
-    }
+    texts = {name.lower(): (text or b"").decode(errors="replace") for name, text in headers}
     key = (record.key() or b"").decode(errors="replace")
-    return Message(value, record.timestamp()[1], headers, key)
+    return Message(value, record.timestamp()[1], texts, key)
+
+
+def _first_of(refusals: Sequence[Refusal]) -> Refusal:
+    """The refusal that names the reason of a dead letter: one that may end, if there is one."""
+    return next((each for each in refusals if each.reason == WAITING), refusals[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +75,24 @@ class Letters:
     topic: str
     group: str
 
-    def write(self, record: KafkaMessage, mapped: Mapped) -> None:
+    def write(self, record: KafkaMessage, headers: Headers, refusals: Sequence[Refusal]) -> None:
         """Keep a record of which a part or the whole could not be taken, as it came.
+
+        Args:
+            record: as it came.
+            headers: of the record.
+            refusals: why, at least one.
 
         Raises:
             DeliveryFailed: an earlier record cannot be delivered.
         """
-        first = mapped.refusals[0]
-        detail = "; ".join(dict.fromkeys(refusal.detail for refusal in mapped.refusals))
+        detail = "; ".join(dict.fromkeys(refusal.detail for refusal in refusals))
         error = InvalidRecord(DeadLetterReason.INVALID_VALUE, detail=detail[:_LONGEST_DETAIL])
-        letter = dead_letter(record, error, self.group, "0")
-        headers = [
-            (name, first.reason.encode() if name == REASON_HEADER else value)
-            for name, value in letter.headers or ()
-        ]
+        letter = dead_letter(record, error, self.group, "0", headers)
+        told = (letter.headers or [])[:-1]  # the last is the reason
+        told.append((REASON_HEADER, _first_of(refusals).reason.encode()))
         topic = dead_letter_topic(self.topic)
-        self.writer.write(msgspec.structs.replace(letter, topic=topic, headers=headers))
-
-
-_LONGEST_DETAIL: Final = 4_096
+        self.writer.write(msgspec.structs.replace(letter, topic=topic, headers=told))
 
 
 class TopicRun:
@@ -163,13 +169,14 @@ class TopicRun:
             return
         ends: dict[Partition, int] = {}
         for record in records:
-            message = message_of(record)
+            headers = headers_of(record)
+            message = message_of(record, headers)
             if message is None:
                 self._taker.tally.add(_TOMBSTONE)
             else:
                 mapped = self._taker.take(message)
                 if mapped.refusals:
-                    self._letters.write(record, mapped)
+                    self._letters.write(record, headers, mapped.refusals)
             ends[record.topic() or "", record.partition() or 0] = (record.offset() or 0) + 1
         self._taker.flush()
         self._offsets |= ends
@@ -207,7 +214,7 @@ def show_topic(settings: KafkaSettings, topic: str, taker: Taker) -> None:
     """
 
     def take(record: KafkaMessage) -> None:
-        message = message_of(record)
+        message = message_of(record, headers_of(record))
         if message is None:
             taker.tally.add(_TOMBSTONE)
         else:

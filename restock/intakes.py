@@ -12,9 +12,6 @@ __all__ = ["CATALOG_VARIANTS", "build_intakes", "learns"]
 CATALOG_VARIANTS = "klaviyo"
 """The source behind `PATCH /api/catalog-variants/ID`, which is there without a table as well."""
 
-_LEARNING = frozenset({"shopify"})
-"""Kinds that must be told what they have learned before."""
-
 _NOT_BY_HTTP = frozenset({"feed"})
 """Kinds that are fetched, not sent: `restock ingest` reads them."""
 
@@ -38,8 +35,7 @@ def build_intakes(settings: Settings) -> dict[str, Intake]:
 
 def learns(settings: Settings, intakes: dict[str, Intake]) -> bool:
     """Say whether one of the sources must be told what was learned before."""
-    kinds = {table.kind for name, table in read_sources(settings).items() if name in intakes}
-    return bool(kinds & _LEARNING)
+    return any(table.learns for name, table in read_sources(settings).items() if name in intakes)
 
 
 def _is_signed(settings: BaseModel) -> bool:

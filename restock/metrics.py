@@ -142,6 +142,11 @@ METRICS: dict[str, MetricSpec] = {
         "When the last message of a source was taken: a silent source is stale.",
         ("source",),
     ),
+    "restock_ingest_snapshot_items": MetricSpec(
+        "gauge",
+        "Items of the last feed: same, changed, new, absent, newer, mixed or refused.",
+        ("source", "outcome"),
+    ),
 }
 """Every metric of ours by name; those of the process (`process_*`) come on top."""
 

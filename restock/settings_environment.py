@@ -4,7 +4,9 @@
 Two underscores stand for the dot of a key's path. A whole table may be given as a JSON object
 (``RESTOCK_KAFKA__OPTIONS``). So that a secret needs no file, a librdkafka option may be given by
 itself, an underscore for each of its dots (``RESTOCK_KAFKA__OPTIONS__SASL_PASSWORD``), and so may a
-setting of a sink (``RESTOCK_SINKS__MAIL__PASSWORD``). An empty variable counts as not given.
+setting of a sink (``RESTOCK_SINKS__MAIL__PASSWORD``) or of a source, also in a table of its own
+(``RESTOCK_INGEST__ERP__REGISTRY__PASSWORD``). A list is one in JSON. An empty variable counts as
+not given.
 """
 
 import json
@@ -75,7 +77,10 @@ def _value(field: FieldInfo, keys: list[str], text: str, name: str) -> object:
     rest = keys[1:]
     inner = _model_of(field)
     if not rest:
-        return _json(text, name) if inner or _is_table(field) else _plain(field, text)
+        if inner or _depth(field):
+            return _json(text, name, dict, '{"key": "value"}')
+        is_list = get_origin(field.annotation) is tuple
+        return _json(text, name, list, '["value"]') if is_list else _plain(field, text)
     if inner:
         return {rest[0]: _value(inner.model_fields[rest[0]], rest, text, name)}
     if keys[0] == "options":
@@ -95,27 +100,28 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     return None
 
 
-def _is_table(field: FieldInfo) -> bool:
-    return _depth(field) > 0
-
-
 def _depth(field: FieldInfo) -> int:
-    """How many keys lead into a field: 1 of a table, 2 of a table of tables, else 0."""
+    """How many keys lead into a field: 1 of a table, 3 of tables with names, else 0.
+
+    Those that people name may have tables of their own within.
+    """
     depth, annotation = 0, field.annotation
     while get_origin(annotation) is dict:
         depth, annotation = depth + 1, get_args(annotation)[1]
-    return depth
+    return depth if depth <= 1 else depth + 1
 
 
-def _json(text: str, name: str) -> object:
+def _json(
+    text: str, name: str, wanted: type[dict[str, object] | list[object]], such: str
+) -> object:
     try:
-        table = json.loads(text)
-    except ValueError:
-        table = None
-    if not isinstance(table, dict):
-        message = f'environment {name}: must be a JSON object such as {{"key": "value"}}'
-        raise ConfigError(message)
-    return table
+        value = json.loads(text)
+    except (RecursionError, ValueError):
+        value = None
+    if not isinstance(value, wanted):
+        kind = "object" if wanted is dict else "list"
+        raise ConfigError(f"environment {name}: must be a JSON {kind} such as {such}")
+    return value
 
 
 def _plain(field: FieldInfo, text: str) -> object:

@@ -9,14 +9,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from connectors.errors import InboundError
 from connectors.inbound.cloudevents import CloudEventsSource
 from connectors.inbound.contract import Learned, Source
+from connectors.inbound.feed_settings import FetchSettings
 from connectors.inbound.registry_settings import RegistrySettings
-from connectors.inbound.wire import Schemas, WireSource
+from connectors.inbound.wire import Schemas, WireSource, open_schemas
 from restock.errors import ConfigError
 from restock.settings import Settings, TopicName
 
@@ -26,23 +29,31 @@ __all__ = [
     "SourceSettings",
     "build_plain",
     "build_source",
+    "open_wire",
     "read_source",
     "read_sources",
     "settings_class",
+    "try_sources",
 ]
 
 
 class _Kind(NamedTuple):
-    """The module of a kind in `connectors.inbound`, and its classes there."""
+    """The module of a kind in `connectors.inbound`, and its classes there.
+
+    Attributes:
+        learns: whether its messages say which item is which variant; what was learned before must
+            then be told again.
+    """
 
     settings_module: str
     settings: str
     module: str
     source: str
+    learns: bool = False
 
 
-def _platform(name: str, prefix: str) -> _Kind:
-    return _Kind(name, f"{prefix}Settings", name, f"{prefix}Source")
+def _platform(name: str, prefix: str, *, learns: bool = False) -> _Kind:
+    return _Kind(name, f"{prefix}Settings", name, f"{prefix}Source", learns)
 
 
 KINDS: Mapping[str, _Kind] = {
@@ -51,12 +62,12 @@ KINDS: Mapping[str, _Kind] = {
     "debezium": _platform("debezium", "Debezium"),
     "feed": _Kind("feed_settings", "FeedSettings", "feed", "FeedSource"),
     "klaviyo": _platform("klaviyo_catalog", "KlaviyoCatalog"),
-    "magento": _platform("magento", "Magento"),
+    "magento": _platform("magento", "Magento", learns=True),
     "mapping": _platform("mapping", "Mapping"),
     "restock": _platform("plain", "Plain"),
     "saleor": _platform("saleor", "Saleor"),
     "scayle": _platform("scayle", "Scayle"),
-    "shopify": _platform("shopify", "Shopify"),
+    "shopify": _platform("shopify", "Shopify", learns=True),
 }
 """For each kind of source where its settings and its class are."""
 
@@ -95,10 +106,15 @@ class SourceSettings:
     common: CommonSettings
     own: BaseModel
 
+    @property
+    def learns(self) -> bool:
+        """Whether its source must be told what was learned before."""
+        return KINDS[self.kind].learns
+
 
 def settings_class(kind: str) -> type[BaseModel]:
     """The settings of a kind of source."""
-    module, name, _, _ = KINDS[kind]
+    module, name = KINDS[kind].settings_module, KINDS[kind].settings
     found: type[BaseModel] = getattr(import_module(f"connectors.inbound.{module}"), name)
     return found
 
@@ -131,14 +147,17 @@ def build_plain(settings: SourceSettings) -> Source:
     """Make the source of a table for messages that are in no wrapper.
 
     Raises:
-        InboundError: the file that says which item is which variant cannot be read.
+        ConfigError: the file that says which item is which variant cannot be read.
     """
     kind = KINDS[settings.kind]
     make: Any = getattr(import_module(f"connectors.inbound.{kind.module}"), kind.source)
     source: Source = make(settings.own, settings.name)
     read_items: Callable[[], Sequence[Learned]] = getattr(settings.own, "read_items", tuple)
-    for learned in read_items():
-        source.learn(learned)
+    try:
+        for learned in read_items():
+            source.learn(learned)
+    except InboundError as error:
+        raise ConfigError(f"ingest.{settings.name}.items: {error}") from None
     return source
 
 
@@ -151,12 +170,55 @@ def build_source(settings: SourceSettings, schemas: Schemas | None = None) -> So
             source does; None: messages are in no such format.
 
     Raises:
-        InboundError: as above.
+        ConfigError: as above.
     """
     source = build_plain(settings)
     if schemas is not None:
         source = WireSource(source, schemas)
     return source if settings.common.cloudevents == "never" else CloudEventsSource(source)
+
+
+def open_wire(settings: SourceSettings) -> Schemas | None:
+    """Make what decodes the messages of a table in Confluent's wire format; None: they are in none.
+
+    Raises:
+        ConfigError: the file of descriptors cannot be used.
+    """
+    registry = settings.common.registry
+    if registry is None:
+        return None
+    try:
+        return open_schemas(registry)
+    except (InboundError, OSError) as error:
+        reason = (
+            f"{registry.descriptors} cannot be read: {error.strerror}"
+            if isinstance(error, OSError)
+            else error
+        )
+        raise ConfigError(f"ingest.{settings.name}.registry.descriptors: {reason}") from None
+
+
+def try_sources(settings: Settings) -> None:
+    """Make the sources of all tables: the files that they name are read, nothing is connected.
+
+    Raises:
+        ConfigError: a table is wrong, or a file that it names.
+    """
+    for source in read_sources(settings).values():
+        build_source(source, open_wire(source))
+        place = f"ingest.{source.name}"
+        for path, part in ((place, source.own), (f"{place}.registry", source.common.registry)):
+            if isinstance(part, FetchSettings) and part.ca_file is not None:
+                _try_certificates(path, part.ca_file)
+
+
+def _try_certificates(path: str, file: Path) -> None:
+    from connectors.inbound.feed_fetching import trusted  # noqa: PLC0415 - only where there is one
+
+    try:
+        trusted(file)
+    except InboundError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def _read(name: str, table: Mapping[str, object]) -> SourceSettings:

@@ -22,7 +22,7 @@ from connectors.inbound.feed_settings import FetchSettings
 from connectors.sinks.addresses import AddressGuard, AddressRefused, GuardedResolver
 from connectors.sinks.http import HTTP_FAILURES, describe
 
-__all__ = ["Fetched", "Unanswered", "fetch", "moment_of"]
+__all__ = ["Fetched", "Unanswered", "fetch", "moment_of", "trusted"]
 
 _OK: Final = 200
 _REDIRECTS: Final = range(300, 400)
@@ -65,7 +65,7 @@ async def fetch(what: str, url: str, settings: FetchSettings, max_bytes: int) ->
     connector = aiohttp.TCPConnector(
         resolver=GuardedResolver(aiohttp.DefaultResolver(), guard),
         socket_factory=guard.socket,
-        ssl=_trusted(settings.ca_file),
+        ssl=trusted(settings.ca_file),
     )
     timeout = aiohttp.ClientTimeout(
         total=settings.timeout.total_seconds(), connect=settings.connect_timeout.total_seconds()
@@ -129,7 +129,15 @@ async def _whole(what: str, response: aiohttp.ClientResponse, max_bytes: int) ->
     return bytes(body)
 
 
-def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+def trusted(ca_file: Path | None) -> ssl.SSLContext:
+    """Make what certificates are checked with.
+
+    Args:
+        ca_file: certificates of authorities to trust besides the system's; None: no others.
+
+    Raises:
+        InboundError: the file cannot be used; the message begins with its setting's name.
+    """
     context = ssl.create_default_context()
     if ca_file is not None:
         try:

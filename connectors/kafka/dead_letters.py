@@ -17,6 +17,7 @@ from schemas.errors import InvalidRecord
 from schemas.topics import dead_letter_topic
 
 __all__ = [
+    "CONNECTOR_HEADER",
     "REASON_HEADER",
     "TIMESTAMP_HEADER",
     "TRUNCATED_HEADER",
@@ -33,12 +34,19 @@ TIMESTAMP_HEADER: Final = "restock-dlq-timestamp"
 TRUNCATED_HEADER: Final = "restock-dlq-truncated"
 
 _PREFIX: Final = "__connect.errors."
+CONNECTOR_HEADER: Final = _PREFIX + "connector.name"
 _PLACE: Final = tuple(_PREFIX + name for name in ("topic", "partition", "offset"))
 _LONGEST_STACK: Final = 4_096
 _TRUNCATED_SIZE: Final = 65_536
 
 
-def dead_letter(message: Message, error: InvalidRecord, application: str, shard: str) -> Outgoing:
+def dead_letter(
+    message: Message,
+    error: InvalidRecord,
+    application: str,
+    shard: str,
+    headers: Headers | None = None,
+) -> Outgoing:
     """Turn a record that is not valid into the record of its dead-letter topic.
 
     Args:
@@ -46,6 +54,7 @@ def dead_letter(message: Message, error: InvalidRecord, application: str, shard:
         error: What is wrong with it.
         application: The id of the program, as `connector.name`.
         shard: Which shard read it, as `task.id`.
+        headers: What `headers_of` has said of the record, where it was asked before.
     """
     topic = message.topic() or ""
     kind, timestamp = message.timestamp()
@@ -53,11 +62,11 @@ def dead_letter(message: Message, error: InvalidRecord, application: str, shard:
         topic=dead_letter_topic(topic),
         records=[(message.key(), message.value())],
         headers=[
-            *headers_of(message),
+            *(headers_of(message) if headers is None else headers),
             (_PREFIX + "topic", topic.encode()),
             (_PREFIX + "partition", str(message.partition()).encode()),
             (_PREFIX + "offset", str(message.offset()).encode()),
-            (_PREFIX + "connector.name", application.encode()),
+            (CONNECTOR_HEADER, application.encode()),
             (_PREFIX + "task.id", shard.encode()),
             (_PREFIX + "stage", b"VALUE_CONVERTER"),
             (_PREFIX + "class.name", b"schemas.decode"),
@@ -94,7 +103,7 @@ def undelivered(
             (_PREFIX + "topic", topic.encode()),
             (_PREFIX + "partition", str(partition).encode()),
             (_PREFIX + "offset", str(offset).encode()),
-            (_PREFIX + "connector.name", application.encode()),
+            (CONNECTOR_HEADER, application.encode()),
             (_PREFIX + "stage", b"TASK_PUT"),
             (_PREFIX + "class.name", b"delivery.lane"),
             (_PREFIX + "exception.message", detail.encode(errors="backslashreplace")),

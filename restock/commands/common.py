@@ -2,12 +2,14 @@
 """What the commands share: loading the settings as this process sees them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from restock.errors import ConfigError
+from restock.settings import Settings
 from restock.settings_layers import LoadedSettings, load_settings
 
-__all__ = ["load", "load_for_delivery"]
+__all__ = ["load", "load_checked"]
 
 
 def load(config: Path | None, flags: dict[str, object] | None = None) -> LoadedSettings:
@@ -23,20 +25,28 @@ def load(config: Path | None, flags: dict[str, object] | None = None) -> LoadedS
     return load_settings(config, environment=os.environ, directory=Path.cwd(), flags=flags)
 
 
-def load_for_delivery(
-    config: Path | None, flags: dict[str, object] | None = None
+def load_checked(
+    config: Path | None,
+    flags: dict[str, object] | None,
+    *checks: Callable[[Settings], object],
 ) -> LoadedSettings:
-    """Load the settings and check those of the sinks as well, which other commands need not know.
+    """Load the settings and check tables that only some commands know.
+
+    Args:
+        config: as above.
+        flags: as above.
+        checks: raise `ConfigError`; its message begins with the key's path and a colon.
 
     Raises:
         ConfigError: A setting is wrong; the message names where it came from.
     """
-    from restock.ways import read_sinks  # noqa: PLC0415 - only where something is delivered
-
     loaded = load(config, flags)
-    try:
-        read_sinks(loaded.settings)
-    except ConfigError as error:
-        path = tuple(str(error).partition(":")[0].split("."))
-        raise ConfigError(f"{loaded.nearest_origin(path)}: {error}") from None
+    for check in checks:
+        try:
+            check(loaded.settings)
+        except ConfigError as error:
+            path, _, _ = str(error).partition(":")
+            if " " in path:  # it is about no key
+                raise
+            raise ConfigError(f"{loaded.nearest_origin(tuple(path.split('.')))}: {error}") from None
     return loaded

@@ -8,12 +8,14 @@ from typing import Annotated
 
 import orjson
 from cyclopts import App, Parameter
+from pydantic import BaseModel
 
-from restock.commands.common import load_for_delivery
+from restock.commands.common import load_checked
 from restock.errors import EXIT_OK
 from restock.policy_table import with_defaults
 from restock.secret_names import MASK, looks_secret
 from restock.settings_layers import KeyPath, LoadedSettings
+from restock.sources import SourceSettings, read_sources, try_sources
 from restock.toml_text import toml_key, toml_value
 from restock.ways import read_sinks, try_sinks
 
@@ -37,7 +39,7 @@ def show(
     json
         Print one JSON object {"settings": ..., "origins": ...}.
     """
-    loaded = load_for_delivery(config)
+    loaded = load_checked(config, None, read_sinks, read_sources)
     settings = _redacted(_effective(loaded))
     if json:
         origins = {".".join(path): loaded.origin(path) for path, _ in _leaves(settings)}
@@ -50,18 +52,19 @@ def show(
 
 @config.command
 def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) -> int:
-    """Check all settings, policy, sinks, templates and librdkafka's included, without connecting.
+    """Check all settings, and the files that they name, without connecting.
+
+    Policy, sinks with their templates, sources with their files, and librdkafka's options.
 
     Parameters
     ----------
     config
         The configuration file; left out: restock.toml in the working directory, if there is one.
     """
-    loaded = load_for_delivery(config)
+    loaded = load_checked(config, None, try_sinks, try_sources)
     from connectors.kafka.clients import new_admin  # noqa: PLC0415 - librdkafka, only to check
 
     new_admin(loaded.settings.kafka)
-    try_sinks(loaded.settings)
     sys.stdout.write(f"settings are in order ({loaded.file or 'no file, defaults'})\n")
     return EXIT_OK
 
@@ -69,20 +72,30 @@ def check(*, config: Annotated[Path | None, Parameter(name="--config")] = None) 
 def _effective(loaded: LoadedSettings) -> dict[str, object]:
     settings = loaded.settings.model_dump(mode="json", exclude_none=True)
     # The models know which of their settings are secret, whatever their names.
-    sinks = {
-        name: model.model_dump(mode="json", exclude_none=True)
-        for name, model in read_sinks(loaded.settings).items()
-    }
-    return settings | {"sinks": sinks, "policy": with_defaults(loaded.settings.policy)}
+    sinks = {name: _dumped(model) for name, model in read_sinks(loaded.settings).items()}
+    sources = {name: _source(source) for name, source in read_sources(loaded.settings).items()}
+    policy = with_defaults(loaded.settings.policy)
+    return settings | {"sinks": sinks, "ingest": sources, "policy": policy}
+
+
+def _source(source: SourceSettings) -> dict[str, object]:
+    return {"kind": source.kind, **_dumped(source.common), **_dumped(source.own)}
+
+
+def _dumped(model: BaseModel) -> dict[str, object]:
+    return model.model_dump(mode="json", exclude_none=True)
 
 
 def _redacted(table: Mapping[str, object]) -> dict[str, object]:
     return {
-        key: _redacted(value)
-        if isinstance(value, Mapping)
-        else (MASK if looks_secret(key) else value)
+        key: _redacted(value) if isinstance(value, Mapping) else _masked(key, value)
         for key, value in table.items()
     }
+
+
+def _masked(key: str, value: object) -> object:
+    """Mask what may be secret by its name: texts and lists of them, as far as there are any."""
+    return MASK if looks_secret(key) and value and not isinstance(value, int) else value
 
 
 def _leaves(table: Mapping[str, object], path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:

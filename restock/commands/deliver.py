@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from restock.commands.common import load_for_delivery
+from restock.commands.common import load_checked
 from restock.commands.run import parse_start
 from restock.errors import EXIT_OK
 from restock.log_setup import configure_logging
@@ -59,7 +59,10 @@ def run(
     """
     share = parse_shard("0/1" if shard is None else shard)
     begin = parse_start(start) if start is not None else None
-    settings = load_for_delivery(config, {"--bootstrap-servers": bootstrap_servers}).settings
+    from restock.ways import read_sinks  # noqa: PLC0415 - only where something is delivered
+
+    flags: dict[str, object] = {"--bootstrap-servers": bootstrap_servers}
+    settings = load_checked(config, flags, read_sinks).settings
     configure_logging(settings.logging, sys.stderr, os.environ)
     from restock import delivering  # noqa: PLC0415 - Bytewax and librdkafka, once all is in order
 
@@ -99,8 +102,9 @@ def preview(
         Show two samples in one mail.
     """
     from restock.previewing import Wanted, show_preview  # noqa: PLC0415 - templates, only for this
+    from restock.ways import read_sinks  # noqa: PLC0415 - as above
 
-    settings = load_for_delivery(config).settings
+    settings = load_checked(config, None, read_sinks).settings
     wanted = Wanted(sink, template, locale, notification, digest=digest)
     show_preview(settings, wanted, output, sys.stdout)
     return EXIT_OK

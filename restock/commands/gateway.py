@@ -5,8 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from restock.commands.common import load
+from restock.commands.common import load_checked
 from restock.log_setup import configure_logging
+from restock.sources import read_sources
 
 __all__ = ["gateway"]
 
@@ -33,7 +34,7 @@ def gateway(
         Where to listen, instead of [gateway] port; 0: at a free one, which the log names.
     """
     flags: dict[str, object] = {"--bootstrap-servers": bootstrap_servers, "--port": port}
-    settings = load(config, flags).settings
+    settings = load_checked(config, flags, read_sources).settings
     configure_logging(settings.logging, sys.stderr, os.environ)
     from restock.serving import serve  # noqa: PLC0415 - the web server, once all is in order
 

@@ -4,6 +4,7 @@
 import os
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,10 @@ from cyclopts import Parameter
 
 from connectors.durations import parse_duration
 from restock.clock import now
-from restock.commands.common import load
-from restock.errors import EXIT_OK, ConfigError, UsageError
+from restock.commands.common import load_checked
+from restock.errors import EXIT_OK, UsageError
 from restock.log_setup import configure_logging
-from restock.settings_layers import LoadedSettings
-from restock.sources import SourceSettings, read_source
+from restock.sources import read_source
 from schemas.timestamps import parse_timestamp
 
 __all__ = ["ingest"]
@@ -74,25 +74,15 @@ def ingest(  # noqa: PLR0913 - a parameter for each flag
         if file.startswith("-") and file != "-":
             raise UsageError(f"Unknown option: {file!r}; see restock ingest --help")
     moment, interval = _moment(at), _interval(every)
-    loaded = load(config, {"--bootstrap-servers": bootstrap_servers})
-    source = _read_source(loaded, name)
-    configure_logging(loaded.settings.logging, sys.stderr, os.environ)
+    flags: dict[str, object] = {"--bootstrap-servers": bootstrap_servers}
+    settings = load_checked(config, flags, partial(read_source, name=name)).settings
+    configure_logging(settings.logging, sys.stderr, os.environ)
     from restock import ingesting  # noqa: PLC0415 - librdkafka, once all is in order
+    from restock.ingesting_wanted import Wanted  # noqa: PLC0415 - as above
 
-    wanted = ingesting.Wanted(files, topic, moment, interval, lines, dry_run=dry_run, as_json=json)
-    ingesting.ingest(loaded.settings, source, wanted)
+    wanted = Wanted(files, topic, moment, interval, lines, dry_run=dry_run, as_json=json)
+    ingesting.ingest(settings, read_source(settings, name), wanted)
     return EXIT_OK
-
-
-def _read_source(loaded: LoadedSettings, name: str) -> SourceSettings:
-    try:
-        return read_source(loaded.settings, name)
-    except ConfigError as error:
-        path, separator, _ = str(error).partition(":")
-        if not separator or " " in path:
-            raise
-        origin = loaded.nearest_origin(tuple(path.split(".")))
-        raise ConfigError(f"{origin}: {error}") from None
 
 
 def _moment(text: str | None) -> int | None:

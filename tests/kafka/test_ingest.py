@@ -2,9 +2,6 @@
 """`restock ingest` on a broker: topics, feeds and files become records of the inventory topic."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,133 +9,17 @@ import pytest
 from typing_extensions import override
 
 from connectors.errors import DeliveryFailed, TopicMissing
-from connectors.inbound.contract import Learned, Mapped, Message
-from connectors.inbound.mapping import MappingSettings, MappingSource
+from connectors.inbound.contract import Mapped, Message
+from connectors.inbound.mapping import MappingSource
 from connectors.inbound.records import StockRecord
-from connectors.kafka.settings import KafkaSettings
 from connectors.kafka.writer import Writer
 from restock.errors import UsageError
-from restock.ingesting import Wanted, ingest
 from restock.ingesting_taking import Taker, Written
-from restock.ingesting_topics import Letters, TopicRun, group_of
-from restock.settings import Settings
-from restock.sources import read_source
-from tests.support import brokers
-from tests.support.brokers import CreateTopic
+from restock.ingesting_topics import group_of
+from restock.ingesting_wanted import Wanted
 from tests.support.documents import Answer, served
-from tests.support.kafka import committed, produce, read, settings_for, until, values
-
-AT = 1_763_640_000_000
-MAPPING = MappingSettings(
-    variant_id="/sku", quantity="/stock", occurred_at="/at", time_format="epoch_ms",
-    variant_prefix="",
-)  # fmt: skip
-
-
-def message(sku: str, stock: object, at: int = AT) -> bytes:
-    """What a shop writes."""
-    return json.dumps({"sku": sku, "stock": stock, "at": at}).encode()
-
-
-class Shop:
-    """Topics of stock and of what a platform says.
-
-    Attributes:
-        kafka: how to reach them.
-        inbox: what the platform says.
-        inventory: of stock.
-    """
-
-    def __init__(self, kafka: KafkaSettings, inbox: str, inventory: str) -> None:
-        self.kafka = kafka
-        self.inbox = inbox
-        self.inventory = inventory
-
-    def settings(self, **ingest_tables: dict[str, Any]) -> Settings:
-        """The program's settings with these tables."""
-        return Settings(
-            kafka=self.kafka.model_dump(),
-            topics={"inventory": self.inventory},
-            ingest=ingest_tables,
-        )
-
-    def run(self, name: str, wanted: Wanted, **tables: dict[str, Any]) -> None:
-        """Runs the command to its end."""
-        settings = self.settings(**tables)
-        ingest(settings, read_source(settings, name), wanted)
-
-    def say(self, *bodies: bytes | None) -> None:
-        """The platform says something."""
-        produce(self.kafka.bootstrap_servers, self.inbox, [(b"k", body) for body in bodies])
-
-    def stock(self) -> dict[str, int]:
-        """The figures in the topic of stock, the last of each variant."""
-        found = [json.loads(value or b"") for value in values(read(self.kafka, self.inventory))]
-        return {value["variant_id"]: value["quantity"] for value in found}
-
-
-@pytest.fixture
-def shop(bootstrap_servers: str, create_topic: CreateTopic, request: pytest.FixtureRequest) -> Shop:
-    """With an empty inbox of one partition."""
-    inventory = create_topic("inventory", 2)
-    make_letters(inventory, bootstrap_servers, request)
-    options: dict[str, int] = {}
-    if request.node.get_closest_marker("docker") is None:
-        # The mock cluster takes no notice of members that leave a group: their time must run out.
-        options = {"session.timeout.ms": 500, "heartbeat.interval.ms": 100}
-    group = f"group-{inventory}"
-    kafka = settings_for(bootstrap_servers, group, options=options, delivery_timeout="3s")
-    return Shop(kafka, create_topic("inbox", 1), inventory)
-
-
-def make_letters(inventory: str, bootstrap_servers: str, request: pytest.FixtureRequest) -> None:
-    """Makes the topic of dead letters beside one of stock."""
-    name = f"{inventory}.dlq"
-    if request.node.get_closest_marker("docker") is None:
-        request.getfixturevalue("mock_broker").create_topic(name, 1)
-    else:
-        brokers.create_topic(bootstrap_servers, name, 1, {})
-
-
-class Reading:
-    """A run over a topic in a thread of its own, stopped by hand.
-
-    Args:
-        shop: whose topics.
-        taker: made with the writer.
-    """
-
-    def __init__(self, shop: Shop, taker: Callable[[Writer], Taker] | None = None) -> None:
-        self.stop = threading.Event()
-        self.writer = Writer(shop.kafka)
-        make = taker or (
-            lambda writer: Taker(MappingSource(MAPPING), Written(writer, shop.inventory))
-        )
-        self.taker = make(self.writer)
-        letters = Letters(self.writer, shop.inventory, group_of(shop.kafka, "erp"))
-        self._run = TopicRun(shop.kafka, "erp", shop.inbox, self.taker, letters)
-        self.error: Exception | None = None
-
-    def run(self) -> None:
-        """Read until stopped."""
-        try:
-            self._run.run(self.stop)
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            self.error = error
-
-
-@contextmanager
-def reading(shop: Shop, taker: Callable[[Writer], Taker] | None = None) -> Iterator[Reading]:
-    """A run that is stopped when the block ends."""
-    one = Reading(shop, taker)
-    thread = threading.Thread(target=one.run)
-    thread.start()
-    try:
-        yield one
-    finally:
-        one.stop.set()
-        thread.join()
-        one.writer.close()
+from tests.support.ingesting import AT, CLOCK, MAPPING, Shop, message, reading
+from tests.support.kafka import committed, produce, read, until, values
 
 
 def test_a_topic_becomes_records_and_offsets_follow(shop: Shop) -> None:
@@ -150,13 +31,17 @@ def test_a_topic_becomes_records_and_offsets_follow(shop: Shop) -> None:
     assert {"a": 1, "c": 3} == shop.stock()
     tally = first.taker.tally
     assert (2, 2, {"tombstone": 1}) == (tally.records, tally.refused, dict(tally.ignored))
+    assert ({"taken": 2, "refused": 2, "ignored": 1}, CLOCK) == (
+        dict(tally.outcomes),
+        tally.last_at,
+    )
     letters = read(shop.kafka, f"{shop.inventory}.dlq")
     assert [b"{", message("b", "x")] == values(letters)
     assert [(b"not_json", b"2"), (b"wrong_shape", b"3")] == [
         (found["restock-dlq-reason"], found["__connect.errors.offset"])
         for found in (dict(letter.headers() or []) for letter in letters)
     ]
-    group = shop.kafka.model_copy(update={"group_id": group_of(shop.kafka, "erp")})
+    group = shop.kafka.model_copy(update={"group_id": shop.group})
     assert {(shop.inbox, 0): 5} == committed(group, [(shop.inbox, 0)])
     shop.say(message("d", 4))
     with reading(shop) as second:
@@ -179,7 +64,10 @@ def test_a_kill_between_writing_and_committing_repeats_and_loses_nothing(shop: S
 
     shop.say(message("a", 1), message("b", 2))
     with reading(
-        shop, lambda writer: Taker(MappingSource(MAPPING), DyingReceiver(writer, shop.inventory))
+        shop,
+        lambda writer: Taker(
+            MappingSource(MAPPING), DyingReceiver(writer, shop.inventory), lambda: CLOCK
+        ),
     ) as killed:
         until(lambda: killed.error is not None)
     assert isinstance(killed.error, Killed)
@@ -194,16 +82,15 @@ def test_a_kill_between_writing_and_committing_repeats_and_loses_nothing(shop: S
 
 
 def test_headers_key_and_time_of_a_record_reach_the_source(shop: Shop) -> None:
-    """Names of headers in lower case; what is learned is told."""
+    """Names of headers in lower case."""
     seen: list[Message] = []
 
     class Source(MappingSource):
         @override
         def map(self, one: Message) -> Mapped:
             seen.append(one)
-            return Mapped((StockRecord("v", b"{}"),), learned=(Learned("i", "v"),))
+            return Mapped((StockRecord("v", b"{}"),))
 
-    learned: list[Learned] = []
     prepared: list[bytes] = []
     produce(
         shop.kafka.bootstrap_servers, shop.inbox, [(b"k", b"x")],
@@ -212,12 +99,12 @@ def test_headers_key_and_time_of_a_record_reach_the_source(shop: Shop) -> None:
     with reading(
         shop,
         lambda writer: Taker(
-            Source(MAPPING), Written(writer, shop.inventory), prepared.append, learned.append
+            Source(MAPPING), Written(writer, shop.inventory), lambda: CLOCK, prepared.append
         ),
     ) as one:
         until(lambda: one.taker.tally.messages == 1)
     assert [Message(b"x", AT, {"x-topic": "t", "x-null": ""}, "k")] == seen
-    assert ([Learned("i", "v")], [b"x"]) == (learned, prepared)
+    assert [b"x"] == prepared
 
 
 def test_a_dry_run_over_a_topic_shows_and_marks_nothing(
@@ -319,13 +206,13 @@ def test_a_record_that_cannot_be_written_ends_the_run(shop: Shop) -> None:
     """And its offset is not committed."""
 
     def to_nowhere(writer: Writer) -> Taker:
-        return Taker(MappingSource(MAPPING), Written(writer, "nowhere"))
+        return Taker(MappingSource(MAPPING), Written(writer, "nowhere"), lambda: CLOCK)
 
     shop.say(message("a", 1))
     with reading(shop, to_nowhere) as one:
         until(lambda: one.error is not None)
     assert isinstance(one.error, DeliveryFailed)
-    group = shop.kafka.model_copy(update={"group_id": group_of(shop.kafka, "erp")})
+    group = shop.kafka.model_copy(update={"group_id": shop.group})
     assert {(shop.inbox, 0): -1001} == committed(group, [(shop.inbox, 0)])
 
 
@@ -335,3 +222,11 @@ def test_nothing_to_read_is_a_usage_error(shop: Shop) -> None:
         shop.run("restock", Wanted())
     with pytest.raises(UsageError, match=r"ingest\.feed\.url is not set"):
         shop.run("feed", Wanted())
+
+
+def test_a_topic_that_is_written_is_not_read(shop: Shop) -> None:
+    """There would be no end of it; to look at it is another matter."""
+    for topic in (shop.inventory, f"{shop.inventory}.dlq", shop.items):
+        with pytest.raises(UsageError, match="without end"):
+            shop.run("restock", Wanted(topic=topic))
+        shop.run("restock", Wanted(topic=topic, dry_run=True))

@@ -95,6 +95,17 @@ def test_what_is_in_the_topic_is_not_written_again() -> None:
     assert [None] == [value for _, value in topic.records[1:]]
 
 
+def test_a_source_is_not_told_what_it_has_learned_itself() -> None:
+    """Its own rows come back from the topic; those of others it is told once."""
+    pupil, topic = Pupil(), Topic()
+    ours, theirs = items(pupil, topic), items(Pupil(), topic)
+    asyncio.run(ours.keep("shop", [LEARNED]))
+    asyncio.run(theirs.keep("shop", [Learned("9", "v")]))
+    for row in (*topic.records, *topic.records):
+        ours.take(*row)
+    assert [Learned("9", "v")] == pupil.learned
+
+
 def test_rows_of_others_are_passed_over() -> None:
     """Of a table that is no more, and what is no item."""
     pupil, topic = Pupil(), Topic()

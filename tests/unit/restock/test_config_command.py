@@ -224,3 +224,128 @@ def test_check_tries_what_sinks_are_to_send(
     (line,) = capsys.readouterr().err.splitlines()
     assert "sinks.it: " in line
     assert wrong in line
+
+
+SOURCES = """
+[gateway]
+private_keys = ["hunter2-hunter2"]
+[ingest.shopify]
+secrets = ["hunter2-shopify"]
+[ingest.prices]
+kind = "feed"
+url = "https://shop.example/feed.json"
+headers = { Authorization = "hunter2", X-Shop = "hunter2" }
+[ingest.erp]
+kind = "mapping"
+variant_id = "/sku"
+quantity = "/stock"
+product = { title = "/name" }
+[ingest.erp.registry]
+url = "https://registry.example"
+username = "me"
+password = "hunter2"
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_sources_are_shown_without_secrets(
+    file: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever they stand: in lists, in headers, in a table within; unset settings are left out."""
+    file.write_text(FILE + SOURCES, encoding="utf-8")
+    assert main(["config", "show", *flags]) == 0
+    text = capsys.readouterr().out
+    assert "hunter2" not in text
+    shown = json.loads(text)["settings"] if flags else tomllib.loads(text)
+    erp, prices = shown["ingest"]["erp"], shown["ingest"]["prices"]
+    assert {"title": "/name"} == erp["product"]
+    assert ("mapping", "auto", "me") == (
+        erp["kind"],
+        erp["cloudevents"],
+        erp["registry"]["username"],
+    )
+    assert "topic" not in erp
+    assert "ca_file" not in erp["registry"]
+    assert {"Authorization": MASK, "X-Shop": MASK} == prices["headers"]
+    assert MASK == shown["ingest"]["shopify"]["secrets"]
+
+
+def test_only_what_can_be_secret_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not a number, nor a list without anything in it."""
+    assert main(["config", "show"]) == 0
+    gateway = tomllib.loads(capsys.readouterr().out)["gateway"]
+    assert (350, []) == (gateway["key_burst"], gateway["private_keys"])
+
+
+def test_where_a_setting_of_a_source_came_from(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Key by key, as elsewhere."""
+    file.write_text(FILE + SOURCES, encoding="utf-8")
+    monkeypatch.setenv("RESTOCK_INGEST__ERP__REGISTRY__USERNAME", "you")
+    assert main(["config", "show"]) == 0
+    shown = {" ".join(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert {
+        'ingest.erp.registry.username = "you" # RESTOCK_INGEST__ERP__REGISTRY__USERNAME',
+        'ingest.erp.registry.url = "https://registry.example" # restock.toml',
+        'ingest.erp.registry.timeout = "1m" # default',
+    } <= shown
+
+
+@pytest.mark.parametrize("command", [["config", "show"], ["config", "check"], ["gateway"]])
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('[ingest.erp]\nkind = "fax"', "ingest.erp.kind: must be one of bigcommerce, "),
+        ("[ingest.shopify]\nsecret = 1", "ingest.shopify.secret: Extra inputs"),
+        ('[ingest.restock.registry]\nurl = "x"', "ingest.restock.registry: url must be a URL"),
+    ],
+)
+def test_a_wrong_source_is_named_with_its_file(
+    file: Path, command: list[str], table: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By every command that knows of sources, in one line, before anything is connected."""
+    file.write_text(table, encoding="utf-8")
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"restock: restock.toml: {message}")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('[ingest.shopify]\nitems = "no.csv"', "ingest.shopify.items: no.csv: No such file"),
+        ('[ingest.shopify]\nitems = "bad.csv"', "ingest.shopify.items: bad.csv, entry 1: needs "),
+        (
+            '[ingest.restock.registry]\ndescriptors = "no.desc"\nmessage = "a.B"',
+            "ingest.restock.registry.descriptors: no.desc cannot be read: No such file",
+        ),
+        (
+            '[ingest.restock.registry]\ndescriptors = "bad.csv"\nmessage = "a.B"',
+            "ingest.restock.registry.descriptors: ",
+        ),
+        ('[ingest.feed]\nca_file = "bad.csv"', "ingest.feed: ca_file bad.csv: is not PEM"),
+        (
+            '[ingest.restock.registry]\nurl = "https://r.example"\nca_file = "no.pem"',
+            "ingest.restock.registry: ca_file no.pem: No such file",
+        ),
+    ],
+)
+def test_check_reads_the_files_that_sources_name(
+    file: Path, table: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So that nothing of it comes to light only with the first message."""
+    file.write_text(table, encoding="utf-8")
+    (file.parent / "bad.csv").write_text("inventory_item_id,variant_id\n7\n", encoding="utf-8")
+    assert main(["config", "check"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"restock: restock.toml: {message}")
+
+
+def test_sources_in_order_are_confirmed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing of what they name in the network is asked for."""
+    items = file.parent / "items.csv"
+    items.write_text("inventory_item_id,variant_id\n7,8\n", encoding="utf-8")
+    file.write_text(SOURCES + '[ingest.other]\nkind = "shopify"\nitems = "items.csv"\n')
+    assert main(["config", "check"]) == 0
+    assert capsys.readouterr().out.startswith("settings are in order")

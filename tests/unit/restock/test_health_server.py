@@ -13,6 +13,7 @@ import orjson
 import pytest
 from prometheus_client import generate_latest
 
+from connectors.inbound.reconcile import Counts as ReconcileCounts
 from dataflows.decoding import DecodingCounts
 from dataflows.folding import SlotState, empty
 from gateway.traffic import Traffic
@@ -21,6 +22,9 @@ from restock.errors import StartupError
 from restock.gateway_metrics import Counted, exposition
 from restock.health import Health
 from restock.health_server import HealthServer
+from restock.ingesting_metrics import registry as ingestion_registry
+from restock.ingesting_observing import Ingestion
+from restock.ingesting_taking import Tally
 from restock.kafka_probe import KafkaProbe
 from restock.metrics import METRICS, registry
 from restock.settings import Settings
@@ -247,6 +251,12 @@ def _served_by_a_gateway() -> str:
     return exposition(counted)("")[0].decode()
 
 
+def _served_by_an_ingestion() -> str:
+    """Its metrics, after a feed."""
+    ingestion = Ingestion("shop", Tally(), snapshot=ReconcileCounts(same=1))
+    return generate_latest(ingestion_registry(ingestion, list)).decode()
+
+
 def test_every_metric_is_documented(vitals: Vitals, probe: KafkaProbe) -> None:
     """The table in docs/operations.md, the list in the code and what is served are the same."""
     vitals.lease_left = lambda: 1.0
@@ -254,7 +264,7 @@ def test_every_metric_is_documented(vitals: Vitals, probe: KafkaProbe) -> None:
     lane.name = "mail"
     office = Mock(begun=1, lanes={"mail": lane})
     served = generate_latest(registry(vitals, probe, lambda: True, office)).decode()
-    served += _served_by_a_gateway()
+    served += _served_by_a_gateway() + _served_by_an_ingestion()
     kinds = dict(re.findall(r"^# TYPE (restock_\w+) (\w+)$", served, re.MULTILINE))
     table = (ROOT / "docs" / "operations.md").read_text()
     rows = re.findall(r"^\| `(restock_\w+)` \| (\w+) \| (.+?) \| (.*?) \|$", table, re.MULTILINE)

@@ -112,6 +112,31 @@ def test_variables_take_the_type_of_their_setting(tmp_path: Path) -> None:
     assert settings.policy_book().for_variant("A1").per_unit is None
 
 
+def test_secrets_of_sources_and_keys_of_the_gateway_need_no_file(tmp_path: Path) -> None:
+    """Also in lists and in tables within; those of a file stay beside them."""
+    environment = {
+        "RESTOCK_INGEST__SHOPIFY__SECRETS": '["12345678"]',
+        "RESTOCK_INGEST__ERP__REGISTRY__PASSWORD": "1234",
+        "RESTOCK_INGEST__FEED__MAX_BYTES": "1000",
+        "RESTOCK_GATEWAY__PRIVATE_KEYS": '["pk_12345", "pk_67890"]',
+        "RESTOCK_GATEWAY__COMPANY_IDS": '["Xyz123"]',
+    }
+    text = '[ingest.erp.registry]\nurl = "https://registry.example"\nusername = "me"\n'
+    loaded = load(tmp_path, text, environment)
+    assert {
+        "shopify": {"secrets": ["12345678"]},
+        "erp": {
+            "registry": {"url": "https://registry.example", "username": "me", "password": "1234"}
+        },
+        "feed": {"max_bytes": 1000},
+    } == loaded.settings.ingest
+    gateway = loaded.settings.gateway
+    assert ["pk_12345", "pk_67890"] == [key.get_secret_value() for key in gateway.private_keys]
+    assert ("Xyz123",) == gateway.company_ids
+    path = ("ingest", "erp", "registry", "password")
+    assert "RESTOCK_INGEST__ERP__REGISTRY__PASSWORD" == loaded.origin(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -170,6 +195,12 @@ def test_an_error_is_one_line_with_its_place(tmp_path: Path, text: str, message:
         ("RESTOCK_POLICY__A__B", "a", "is not a setting"),
         ("RESTOCK_KAFKA__", "a", "is not a setting"),
         ("RESTOCK_KAFKA", "text", "environment RESTOCK_KAFKA: must be a JSON object"),
+        ("RESTOCK_INGEST__ERP__REGISTRY__A__B", "a", "is not a setting"),
+        ("RESTOCK_INGEST", "[]", "environment RESTOCK_INGEST: must be a JSON object"),
+        ("RESTOCK_GATEWAY__ORIGINS", "*", """ORIGINS: must be a JSON list such as ["value"]"""),
+        ("RESTOCK_GATEWAY__ORIGINS", "{}", "RESTOCK_GATEWAY__ORIGINS: must be a JSON list"),
+        ("RESTOCK_GATEWAY__ORIGINS", "[" * 99_999, "RESTOCK_GATEWAY__ORIGINS: must be a JSON list"),
+        ("RESTOCK_GATEWAY__ORIGINS", '["x"]', "RESTOCK_GATEWAY__ORIGINS: gateway.origins: must be"),
         ("RESTOCK_STATE__SLOTS", "many", "RESTOCK_STATE__SLOTS: state.slots: "),
         ("RESTOCK_STATE__SLOTS", "-1", "RESTOCK_STATE__SLOTS: state.slots: must be at least 1; "),
         ("RESTOCK_HEALTH__PORT", "-1", "RESTOCK_HEALTH__PORT: health.port: must be at least 0; "),

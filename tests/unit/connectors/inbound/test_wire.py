@@ -22,7 +22,6 @@ from google.protobuf import (  # type: ignore[import-untyped]  # ships no types
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from connectors.errors import InboundError
 from connectors.inbound.avro import avro_decoder
@@ -375,22 +374,6 @@ def test_the_extra_is_named_where_it_is_missing(
     monkeypatch.setattr("connectors.inbound.protobuf.import_module", unimportable)
     with pytest.raises(InboundError, match=r"pip install 'restock\[schema-registry\]'"):
         make()
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"url": "https://r.example", "descriptors": "x", "message": "y"},
-        {"descriptors": "x"},
-        {"url": "https://r.example", "username": "u"},
-        {"url": "http://r.example"},
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(fields: dict[str, object]) -> None:
-    """Before anything is asked."""
-    with pytest.raises(ValidationError):
-        RegistrySettings.model_validate(fields)
 
 
 _DECODERS: Sequence[Callable[[bytes], bytes]] = (
