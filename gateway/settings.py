@@ -68,8 +68,8 @@ class GatewaySettings(BaseModel):
         catalogue: A file with the variants there are, an id a line: a sign-up for another one is
             refused. Left out: every variant is taken.
         region: Country of phone numbers that are written without one; left out: they are refused.
-        websites: Magento's website for each of its stores, such as { 2 = "1" }: its older call names
-            the store alone. A store that is not here has the website of its own number.
+        websites: Magento's website for each of its stores, such as { 2 = "1" }: the older call
+            names the store alone. A store that is not here has the website of its own number.
         consent: Channels for which the form itself has asked for explicit consent, which text
             messages and WhatsApp need.
         directory: Where the list of who waits is kept; made when it is missing.

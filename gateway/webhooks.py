@@ -10,7 +10,7 @@ the reason. 401: its signature is wrong, or missing. 503: Kafka has not acknowle
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -134,6 +134,19 @@ class StockDesk:
         intake.refusals.update(refusal.reason for refusal in mapped.refusals)
         intake.outcomes[_outcome(mapped)] += 1
         return mapped
+
+    async def take_again(self, name: str, message: Message) -> None:
+        """Take a message that is a dead letter already: it makes records now, or waits again.
+
+        Raises:
+            NotAcknowledged: not all is written.
+        """
+        intake = self.intakes[name]
+        mapped = intake.source.map(message)
+        if mapped.learned:
+            await self._keep(name, mapped.learned)
+        await self._write(name, message, replace(mapped, refusals=()))
+        intake.records += len(mapped.records)
 
     async def _write(self, name: str, message: Message, mapped: Mapped) -> None:
         sends = [

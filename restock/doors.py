@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.applications import Starlette
 
+from connectors.errors import ConnectorError
 from connectors.kafka.acknowledged import AcknowledgingProducer
 from connectors.kafka.table import Table
 from gateway import (
@@ -30,6 +31,7 @@ from gateway import (
 from gateway.app import create_app
 from gateway.catalogue import Catalogue, CatalogueError
 from gateway.entrance import Entrance
+from gateway.held import held_messages, take_held
 from gateway.items import Items
 from gateway.probe import KafkaProbe
 from gateway.signups import SignUpDesk
@@ -109,15 +111,13 @@ async def open_behind(
         await _beside(stack, probe.run())
         if catalogue is not None:
             await _beside(stack, _keep_reading(catalogue))
-        yield Behind(
-            producer,
-            probe,
-            SignUpDesk(
-                producer, topics.subscriptions, now, consent=gateway.consent, catalogue=catalogue
-            ),
-            StockDesk(intakes, producer, topics.inventory, now, items.keep),
-            waiting,
+        stock = StockDesk(intakes, producer, topics.inventory, now, items.keep)
+        if learning:
+            await _beside(stack, _take_held(settings, stock))
+        sign_ups = SignUpDesk(
+            producer, topics.subscriptions, now, consent=gateway.consent, catalogue=catalogue
         )
+        yield Behind(producer, probe, sign_ups, stock, waiting)
 
 
 def build_app(settings: Settings, behind: Behind) -> Starlette:
@@ -166,6 +166,17 @@ def _waiting_list(settings: Settings) -> WaitingList | None:
         remember=timedelta(milliseconds=policy.remember),
         remember_sign_offs=timedelta(milliseconds=policy.remember_sign_offs),
     )
+
+
+async def _take_held(settings: Settings, stock: StockDesk) -> None:
+    """Nobody waits for it: it may be a long topic."""
+    topic = settings.topics.inventory
+    try:
+        held = await asyncio.to_thread(held_messages, settings.kafka, topic, stock.intakes)
+    except ConnectorError as error:
+        structlog.get_logger().warning("dead letters are not read", reason=str(error))
+    else:
+        await take_held(stock, held)
 
 
 async def _keep_reading(catalogue: Catalogue) -> None:

@@ -156,6 +156,23 @@ def test_what_was_learned_outlives_the_gateway(gateway: Gateway) -> None:
 
 
 @ON_MOCK
+def test_a_figure_that_waits_for_its_item_outlives_the_gateway(gateway: Gateway) -> None:
+    """It came before the product, and the gateway was started anew in between."""
+    process = gateway.start()
+    answer = gateway.shopify("inventory_levels/update", level(), "1")
+    assert "unknown_item" == answer.json()["refused"][0]["reason"]
+    gateway.stop(process)
+    gateway.start()
+    gateway.wait_for_log("taken again")
+    answer = gateway.shopify("products/update", json.dumps(PRODUCT).encode(), "2")
+    assert {"records": 2} == answer.json()
+    quantities = [
+        json.loads(value)["quantity"] for value in gateway.shop.read(gateway.shop.topics.inventory)
+    ]
+    assert 2 in quantities
+
+
+@ON_MOCK
 def test_people_can_look_and_leave(gateway: Gateway) -> None:
     """The place in the queue; a sign-off by the list, and one by the link in a mail."""
     shop = gateway.shop

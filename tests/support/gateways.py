@@ -121,6 +121,13 @@ class Gateway:
         headers = {"Authorization": f"Klaviyo-API-Key {PRIVATE_KEY}", "revision": "2026-07-15"}
         return self.client.request(method, path, headers=headers, **options)
 
+    def wait_for_log(self, words: str) -> None:
+        """Wait until the log has some words."""
+        deadline = time.monotonic() + PATIENCE
+        while words not in self.log.read_text():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
     def wait_for_sign_up(self, path: str, body: object) -> None:
         """Sign somebody up again and again, until Kafka is there."""
         deadline = time.monotonic() + PATIENCE
