@@ -42,7 +42,7 @@ demo: $(RUNTIME) ## Watch a flash sale for 20 seconds (no Docker, no Java)
 
 test: $(DEV) ## Run all tests; a real Kafka broker takes part where Docker runs
 	@# Hundreds of programs are started: each would compile all modules anew, for a second and more.
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@unset PYTHONDONTWRITEBYTECODE; $(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(DEV) ## Lint, formatting, types, arrows between packages, generated files
 	$(BIN)/ruff check .
