@@ -49,7 +49,7 @@ def router(desk: SignUpDesk, entrance: Entrance, settings: GatewaySettings) -> A
     paths = (
         "/api/checkout-api/back-in-stock-subscription",
         "/api/{path}/back-in-stock-subscription",
-        "/api/{path}/{number:int}/back-in-stock-subscription",
+        "/api/{path}/{number}/back-in-stock-subscription",
     )
     add_post(routes, paths, door.subscribe, answers=_ANSWERS, documents=_documents())
     return routes

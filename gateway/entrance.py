@@ -4,6 +4,7 @@
 import hashlib
 from collections.abc import Callable
 from http import HTTPStatus
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final
 
 from starlette.requests import Request
@@ -16,6 +17,8 @@ __all__ = ["Entrance"]
 
 _SCHEME: Final = "klaviyo-api-key "
 _LONGEST_SHOWN: Final = 64
+_IPV6_PREFIX: Final = 64
+"""Of a subscriber's network (RFC 6177): 2^64 addresses are one caller."""
 
 
 class Entrance:
@@ -64,14 +67,26 @@ class Entrance:
         Raises:
             Problem: 400 `invalid`, or 429 `throttled`.
         """
-        headers = _within(self._by_address.take(_address(request)))
+        headers = self.anyone(request)
+        self.company(company_id, headers)
+        return headers
+
+    def company(self, company_id: str | None, headers: dict[str, str]) -> None:
+        """Let somebody in whose address may come: they know a public key.
+
+        Args:
+            company_id: the key.
+            headers: those that `anyone` has returned.
+
+        Raises:
+            Problem: 400 `invalid`, or 429 `throttled`.
+        """
         if company_id not in self._company_ids:
             shown = (company_id or "").encode("ascii", "replace").decode()[:_LONGEST_SHOWN]
             problem = invalid(f"Invalid company ID {shown}", "/data")
             problem.headers = headers
             raise problem
         _within(self._by_key.take(f"public {company_id}"))
-        return headers
 
     def anyone(self, request: Request) -> dict[str, str]:
         """Let anyone in, as often as an address may come.
@@ -87,7 +102,17 @@ def _digest(key: str) -> bytes:
 
 
 def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""
+    """Return the address that is counted; by IPv6 whoever has one has the whole network of it."""
+    host = request.client.host if request.client is not None else ""
+    if ":" not in host:
+        return host
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((address, _IPV6_PREFIX), strict=False))
 
 
 def _within(allowance: Allowance) -> dict[str, str]:

@@ -59,12 +59,14 @@ def router(checks: Callable[[], Mapping[str, str | None]], exposition: Expositio
         ("/readyz", readyz, "Whether sign-ups can be taken"),
         ("/metrics", metrics, "Metrics in Prometheus' format"),
     ):
-        routes.add_api_route(
-            path,
-            endpoint,
-            methods=["GET"],
-            summary=summary,
-            response_class=Response,
-            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
-        )
+        for method in ("GET", "HEAD"):
+            routes.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                include_in_schema=method == "GET",
+                summary=summary,
+                response_class=Response,
+                responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+            )
     return routes

@@ -106,9 +106,10 @@ class _Doors:
         self._websites = websites
 
     async def subscribe(self, request: Request) -> Response:
+        headers = self._entrance.anyone(request)
         body = await read_body(request, self._limit)
         form = await read_form(request.headers.get("content-type", ""), body)
-        headers, is_known = self._let_in(request, form.get("a"))
+        is_known = self._is_known(form.get("a"), headers)
         missing = _missing(form)
         if missing:
             return _answer(HTTPStatus.BAD_REQUEST, _lacking(missing), headers)
@@ -118,13 +119,14 @@ class _Doors:
         await self._take(email, self._variant_id(form))
         return _answer(HTTPStatus.OK, {"email": form["email"], "success": True}, headers)
 
-    def _let_in(self, request: Request, company_id: str | None) -> tuple[dict[str, str], bool]:
+    def _is_known(self, company_id: str | None, headers: dict[str, str]) -> bool:
         try:
-            return self._entrance.browser(request, company_id), True
+            self._entrance.company(company_id, headers)
         except Problem as problem:
             if problem.status != HTTPStatus.BAD_REQUEST:
                 raise
-            return dict(problem.headers), False
+            return False
+        return True
 
     def _variant_id(self, form: Mapping[str, str]) -> str:
         platform, catalogue = form["platform"], DEFAULT_CATALOGUE

@@ -58,7 +58,8 @@ _PAGE: Final = """<!doctype html>
 
 _ENGLISH: Final = "en"
 _WISH: Final = re.compile(
-    r"\s*([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*"
+    # No space is tried twice: a header of nothing else would take minutes.
+    r"\s*+([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]*+)?\s*+(?:;\s*+q=([01](?:\.[0-9]{0,3})?))?\s*+"
 )
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Routes of sign-ups: as cheap as a bare Starlette route, and still in the OpenAPI document."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,12 +13,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
-from gateway.problems import JSON_API
+from gateway.problems import JSON_API, Problem
 
 __all__ = ["ERRORS", "BareRoute", "Handler", "add_post", "error_answer", "inline_schema"]
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+_RETRY_AFTER_SECONDS: Final = 5
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 
 ERRORS: Final[dict[str, Any]] = {
@@ -76,8 +78,22 @@ class BareRoute(APIRoute):
         if scope["method"] not in (self.methods or ()):
             await super().handle(scope, receive, send)
             return
-        response = await self.endpoint(Request(scope, receive, send))
+        try:
+            response = await self.endpoint(Request(scope, receive, send))
+        except asyncio.CancelledError:
+            # By the server alone, whose patience is over as it stops.
+            raise _stopping() from None
         await response(scope, receive, send)
+
+
+def _stopping() -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "The service is unavailable.",
+        "The service is being stopped. Try again.",
+        headers={"Retry-After": str(_RETRY_AFTER_SECONDS), "Connection": "close"},
+    )
 
 
 def add_post(

@@ -148,13 +148,22 @@ class SignUpDesk:
         )
         await self._write(sign_up.door, sign_up.variant_id, value, "taken")
 
-    async def sign_off(self, door: str, variant_ids: Sequence[str], profile: Person) -> None:
+    async def sign_off(
+        self, door: str, variant_ids: Sequence[str], profile: Person, *, not_before: int = 0
+    ) -> None:
         """Take somebody off the lists of variants, as of now.
+
+        Args:
+            door: by which they leave.
+            variant_ids: of which lists.
+            profile: who.
+            not_before: when the sign-up was that is to be ended, in epoch milliseconds; the clock
+                of whoever wrote it may be ahead of ours.
 
         Raises:
             NotAcknowledged: not all is written; asking again does no harm.
         """
-        occurred_at = self._clock()
+        occurred_at = max(self._clock(), not_before)
         for variant_id in variant_ids:
             value = _encode(
                 _Subscribe(

@@ -133,15 +133,26 @@ class WaitingList:
     def _watch(self) -> None:
         """Keep a process running until told to stop."""
         while not self._stopping.is_set():
-            ours, process = self._launch()
             try:
-                self._listen(ours)
-            finally:
-                ours.close()
-                _end(process)
+                self._keep()
+            except OSError as error:
+                self.trouble = f"the list of who waits is not kept: {error.strerror or error}"
             if not self._stopping.is_set():
                 _LOG.warning("%s; it is started again", self.trouble)
                 self._stopping.wait(_PAUSE_SECONDS)
+
+    def _keep(self) -> None:
+        """Run a process until it ends.
+
+        Raises:
+            OSError: there is no memory, or no file descriptor, to start it with.
+        """
+        ours, process = self._launch()
+        try:
+            self._listen(ours)
+        finally:
+            ours.close()
+            _end(process)
 
     def _launch(self) -> "tuple[Connection, SpawnProcess]":
         context = multiprocessing.get_context("spawn")

@@ -9,6 +9,7 @@ import fcntl
 import logging
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -17,12 +18,15 @@ from typing import Final
 
 from connectors.errors import ConnectorError
 from gateway.waiting_reader import Reader, Standing, Task
+from gateway.waiting_tables import forget, list_file
 
 __all__ = ["keep_list"]
 
 _LOG: Final = logging.getLogger(__name__)
 _NICENESS: Final = 10
 """Sign-ups come first where cores are few."""
+
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def keep_list(task: Task, pipe: Connection) -> None:
@@ -37,13 +41,28 @@ def keep_list(task: Task, pipe: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(_NICENESS)
     try:
-        with _alone(task.directory):
+        with _alone(task.directory), _mendable(list_file(task.directory)):
             Reader(task, pipe.send).run(lambda: pipe.poll(0))
     except (ConnectorError, OSError) as error:
         try:
             pipe.send(Standing(None, 0, " ".join(str(error).split())))
         except OSError:
             _LOG.debug("the parent is gone")
+
+
+@contextmanager
+def _mendable(file: Path) -> Iterator[None]:
+    """Delete a list that turns out to be damaged: the next process makes it anew.
+
+    Raises:
+        ConnectorError: the file cannot be used.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            forget(file)
+        raise ConnectorError(f"{file}: {error}; is there space, and is it writable?") from None
 
 
 @contextmanager

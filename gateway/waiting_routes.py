@@ -64,7 +64,9 @@ class Asked(Protocol):
 class SignsOff(Protocol):
     """Takes people off the lists, see `gateway.signups.SignUpDesk`."""
 
-    async def sign_off(self, door: str, variant_ids: Sequence[str], profile: Person) -> None:
+    async def sign_off(
+        self, door: str, variant_ids: Sequence[str], profile: Person, *, not_before: int = 0
+    ) -> None:
         """Return when Kafka has it."""
         ...
 
@@ -111,7 +113,9 @@ def router(desk: SignsOff, entrance: Entrance, waiting: Asked) -> APIRouter:
         """Take somebody off the list of a variant."""
         headers = entrance.server(request)
         found = await _found(waiting, request)
-        await desk.sign_off(_DOOR, [found.variant_id], found.profile)
+        await desk.sign_off(
+            _DOOR, [found.variant_id], found.profile, not_before=found.subscribed_at
+        )
         return Response(status_code=HTTPStatus.NO_CONTENT, headers={**headers, **_NOT_STORED})
 
     one = f"{_PATH}/{{id}}"

@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing_extensions import override
 
 from connectors.kafka.admin import check_topics, cluster
 from delivery.collecting import collect_now_and_then, freeze
+from gateway.connections import Connection
 from gateway.webhooks import Intake
 from restock.doors import build_app, open_behind
 from restock.errors import EXIT_OK, StartupError
@@ -27,6 +29,9 @@ from schemas.topics import dead_letter_topic
 __all__ = ["serve"]
 
 _BACKLOG = 2_048
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than load balancers keep an idle connection (60 s is usual): if we hung up first, it would
+be under a request that is just coming."""
 
 
 def serve(settings: Settings) -> int:
@@ -85,7 +90,7 @@ def _server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -93,7 +98,8 @@ def _server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
         server_header=False,
         proxy_headers=bool(gateway.trusted_proxies),
         forwarded_allow_ips=list(gateway.trusted_proxies),
-        timeout_graceful_shutdown=int(gateway.stop_patience.total_seconds()),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(gateway.stop_patience.total_seconds()),
     )
 
 

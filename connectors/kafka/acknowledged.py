@@ -24,6 +24,9 @@ _GRACE: Final = timedelta(seconds=2)
 _TROUBLE_SECONDS: Final = 10.0
 """For so long one record speaks for those that nobody has tried to write since."""
 
+_OF_THE_RECORD: Final = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
+"""Errors that say nothing of other records."""
+
 
 class AcknowledgingProducer:
     """A producer whose `send` returns when all in-sync replicas have the record.
@@ -126,7 +129,7 @@ class AcknowledgingProducer:
         if error is None:
             self.acknowledged += 1
             self._trouble_until = -math.inf
-        else:
+        elif error.code() not in _OF_THE_RECORD:
             self._trouble = f"Kafka has not acknowledged the last record: {error.str()}"
             self._trouble_until = self._loop.time() + _TROUBLE_SECONDS
         if report.done():  # its caller was cancelled

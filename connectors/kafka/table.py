@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final, Self
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from connectors.errors import ConnectorError
 from connectors.kafka.admin import read_cluster
@@ -68,7 +68,7 @@ class Table:
             raise self._failure
 
     def _run(self) -> None:
-        consumer = new_consumer(self._settings, self._on_error)
+        consumer = new_consumer(self._settings, self._on_error, **{"enable.partition.eof": True})
         try:
             left = self._begin(consumer)
             while not self._stop.is_set():
@@ -76,20 +76,29 @@ class Table:
                     self._complete.set()
                 for message in consumer.consume(_BATCH, _READ_SECONDS):
                     place, offset = message.partition() or 0, message.offset() or 0
-                    error = message.error()
-                    if error is not None:
-                        self._on_error(error)
-                        continue
-                    key, value = message.key(), message.value()
-                    if isinstance(key, bytes) and not isinstance(value, str):
-                        self._on_row(key, value)
-                    if left.get(place, 0) <= offset + 1:
+                    if self._is_row(message):
+                        offset += 1
+                    # The last offset may be that of no record: of a transaction's end, of a row
+                    # that was compacted away. The end of a partition says so.
+                    if left.get(place, 0) <= offset:
                         left.pop(place, None)
         except ConnectorError as error:
             self._failure = error
         finally:
             self._complete.set()
             consumer.close()
+
+    def _is_row(self, message: Message) -> bool:
+        """Tell of a record; say whether it is one."""
+        error = message.error()
+        if error is not None:
+            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - public
+                self._on_error(error)
+            return False
+        key, value = message.key(), message.value()
+        if isinstance(key, bytes) and not isinstance(value, str):
+            self._on_row(key, value)
+        return True
 
     def _begin(self, consumer: Consumer) -> dict[int, int]:
         """Assign all partitions; return for those that hold something the offset of their end."""

@@ -62,6 +62,23 @@ def test_what_has_no_topic_is_not_acknowledged(bootstrap_servers: str) -> None:
     asyncio.run(send())
 
 
+def test_a_record_that_is_too_large_speaks_for_itself(
+    bootstrap_servers: str, create_topic: CreateTopic
+) -> None:
+    """Its writer hears of it; it is no trouble for the others."""
+    topic = create_topic("large", partitions=1)
+
+    async def send() -> None:
+        producer = AcknowledgingProducer(settings_for(bootstrap_servers, "g"), TIMEOUT, 10)
+        with pytest.raises(NotAcknowledged, match="too large"):
+            await producer.send(topic, b"k", bytes(16_000_001))
+        assert (0, None) == (producer.waiting, producer.trouble)
+        await producer.send(topic, b"k", b"v")
+        await producer.close()
+
+    asyncio.run(send())
+
+
 def test_without_kafka_everybody_hears_of_it() -> None:
     """In the time allowed; beyond the limit at once, so that an outage fills no memory."""
     settings = settings_for("127.0.0.1:1", "g")

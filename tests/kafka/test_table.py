@@ -2,6 +2,7 @@
 """A compacted topic as a table."""
 
 import pytest
+from confluent_kafka import Producer
 
 from connectors.errors import BrokerUnreachable
 from connectors.kafka.table import Table
@@ -21,6 +22,23 @@ def test_rows_of_before_and_of_later(bootstrap_servers: str, create_topic: Creat
         produce(bootstrap_servers, topic, [(b"b", None), (b"d", b"1")], partition=0)
         until(lambda: b"d" in rows)
     assert {b"a": b"2", b"b": None, b"c": b"1", b"d": b"1"} == rows
+
+
+@pytest.mark.parametrize("bootstrap_servers", ["real"], indirect=True)
+def test_waiting_ends_where_no_record_is_last(
+    bootstrap_servers: str, create_topic: CreateTopic
+) -> None:
+    """A transaction leaves a mark of its end behind its records, as compaction leaves holes."""
+    topic = create_topic("transaction", partitions=1)
+    producer = Producer({"bootstrap.servers": bootstrap_servers, "transactional.id": topic})
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.produce(topic, b"1", b"a")
+    producer.commit_transaction()
+    rows: dict[bytes, bytes | None] = {}
+    with Table(settings_for(bootstrap_servers, "g"), topic, rows.__setitem__) as table:
+        table.wait()
+        assert {b"a": b"1"} == rows
 
 
 def test_an_empty_table_is_read_at_once(bootstrap_servers: str, create_topic: CreateTopic) -> None:

@@ -2,10 +2,14 @@
 """`restock gateway` as a process: from every door to a notification, and when Kafka is away."""
 
 import json
+import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
+import httpx2
 import pytest
 
 from connectors.sinks.content import Person
@@ -14,7 +18,8 @@ from restock.embedded_broker import EmbeddedBroker
 from schemas.timestamps import format_timestamp
 from tests.program.conftest import MakeShop
 from tests.support.gateways import COMPANY_ID, UNSUBSCRIBE_SECRET, Gateway, sign_up
-from tests.support.shop import Shop, now
+from tests.support.kafka import until
+from tests.support.shop import PATIENCE, Shop, now
 
 # For what does not depend on the broker.
 ON_MOCK = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
@@ -222,6 +227,39 @@ def test_without_kafka_nothing_is_acknowledged(tmp_path_factory: pytest.TempPath
         finally:
             gateway.client.close()
             shop.close()
+
+
+def sign_up_until_it_ends(gateway: Gateway, who: int, taken: list[str]) -> None:
+    """Sign people up one after the other; keep who was taken."""
+    path, number = "/api/back-in-stock-subscriptions", 0
+    with suppress(httpx2.TransportError):
+        while True:
+            email = f"{who}-{number}@example.com"
+            answer = gateway.server("POST", path, json=sign_up(email, CUSTOM))
+            assert httpx2.codes.ACCEPTED == answer.status_code
+            taken.append(email)
+            number += 1
+
+
+@ON_MOCK
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])
+def test_whoever_was_taken_is_in_the_topic(
+    gateway: Gateway, number: signal.Signals, code: int
+) -> None:
+    """However the gateway ends in the middle of it; nobody hears anything but 202."""
+    process = gateway.start()
+    taken: list[str] = []
+    with ThreadPoolExecutor(8) as callers:
+        calls = [callers.submit(sign_up_until_it_ends, gateway, who, taken) for who in range(8)]
+        until(lambda: len(taken) > 100)
+        process.send_signal(number)
+    assert [None] * 8 == [call.result() for call in calls]
+    assert code == process.wait(PATIENCE)
+    written = {
+        json.loads(value)["profile"]["email"]
+        for value in gateway.shop.read(gateway.shop.topics.subscriptions)
+    }
+    assert set() == set(taken) - written
 
 
 @ON_MOCK

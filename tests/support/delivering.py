@@ -75,7 +75,7 @@ class Receipt:
     at: float
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: aiosmtpd looks at all members, which Python 3.11.2 cannot bear
 class Receivers:
     """A mail server and an endpoint in a thread of their own; all but the ports may be changed.
 

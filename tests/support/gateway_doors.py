@@ -22,16 +22,20 @@ KEY = "pk_1234567890abcdef"
 
 @dataclass
 class RememberingDesk:
-    """Signs nobody off, and remembers who was to be."""
+    """Signs nobody off, and remembers who was to be, and the last one's earliest time."""
 
     is_away: bool = False
     left: list[tuple[str, tuple[str, ...], Person]] = field(default_factory=list)
+    not_before: int = 0
 
-    async def sign_off(self, door: str, variant_ids: Sequence[str], profile: Person) -> None:
+    async def sign_off(
+        self, door: str, variant_ids: Sequence[str], profile: Person, *, not_before: int = 0
+    ) -> None:
         """Remember, or refuse as the gateway does when Kafka is away."""
         if self.is_away:
             raise NotAcknowledged("Kafka is away")
         self.left.append((door, tuple(variant_ids), profile))
+        self.not_before = not_before
 
 
 def settings_of(**fields: object) -> GatewaySettings:

@@ -61,7 +61,7 @@ class Manners:
     international: bool = False
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: aiosmtpd looks at all members, which Python 3.11.2 cannot bear
 class MailServer:
     """What came, and what is answered; everything may be changed while it runs.
 

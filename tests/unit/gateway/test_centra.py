@@ -30,6 +30,7 @@ def body(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - also what is wrong
         "/api/shop-api/back-in-stock-subscription",
         "/api/checkout/back-in-stock-subscription",
         "/api/checkout/52/back-in-stock-subscription",
+        f"/api/checkout/{'5' * 5_000}/back-in-stock-subscription",
     ],
 )
 def test_the_documented_call_signs_somebody_up(path: str) -> None:

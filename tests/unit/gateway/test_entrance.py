@@ -102,6 +102,30 @@ def test_a_browser_names_the_company(entrance: Entrance) -> None:
     assert 429 == refused(lambda: entrance.browser(request(address="y"), "Abc123")).status
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        ("2001:db8:1:2::1", "2001:DB8:1:2:ffff:ffff:ffff:ffff", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("[2001:db8", "unknown:", False),
+    ],
+)
+def test_a_caller_is_a_network_by_ipv6(
+    entrance: Entrance, one: str, other: str, *, is_one: bool
+) -> None:
+    """Whoever has one address there has 2^64, and would be limited by none."""
+    for _ in range(2):
+        entrance.anyone(request(address=one))
+    if is_one:
+        assert 429 == refused(lambda: entrance.anyone(request(address=other))).status
+    else:
+        entrance.anyone(request(address=other))
+
+
 def test_without_keys_nobody_comes_in() -> None:
     """An empty key is none."""
     closed = Entrance(GatewaySettings(), lambda: 0.0)

@@ -220,3 +220,10 @@ def test_calls_are_limited_by_address() -> None:
     answer = doors.client.post(SERVER, data=form())
     assert "throttled" == error_of(answer)["code"]
     assert 1 == len(doors.kafka.written)
+
+
+def test_beyond_the_limit_no_body_is_read() -> None:
+    """429 although it is too large: reading it is what the limit is for."""
+    doors = Doors(address_burst=1, address_steady=1, body_limit=1_000)
+    statuses = [doors.client.post(SERVER, content=b" " * 1_001).status_code for _ in range(2)]
+    assert [413, 429] == statuses

@@ -48,6 +48,15 @@ def test_a_sign_off_is_a_record_for_each_variant() -> None:
     assert {("page", "signed_off"): 2} == counted.counts
 
 
+def test_a_sign_off_is_not_before_what_it_ends() -> None:
+    """A sign-up by a clock that is ahead of ours would outlive it."""
+    writes = FakeWrites()
+    for not_before in (NOW + 1, NOW - 1):
+        asyncio.run(desk(writes).sign_off("page", ["V"], ANN, not_before=not_before))
+    events = [decode_subscription(value, NOW + 1) for _, _, value in writes.written]
+    assert [NOW + 1, NOW] == [event.occurred_at for event in events]
+
+
 def test_what_the_catalogue_does_not_have_is_not_written() -> None:
     """And counted."""
     writes = FakeWrites()

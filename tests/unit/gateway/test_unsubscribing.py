@@ -165,6 +165,8 @@ def test_too_large_a_body_is_refused() -> None:
         ("sv;q=0", "en"),
         ("fi, *", "en"),
         ("sv;q=ever", "en"),
+        (" sv ; q=1 ", "sv"),
+        pytest.param("sv" + " " * 500_000 + "x", "en", id="spaces without end"),
     ],
 )
 def test_language_is_that_of_the_reader(accepted: str, language: str) -> None:

@@ -2,6 +2,7 @@
 """The list over real topics: kept by a process, taken up again, built anew, never half."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -155,6 +156,40 @@ def test_damaged_file_is_built_anew(shop: Shop) -> None:
 
     with shop.list() as waiting:
         assert 1 == len(of_person(waiting, "a@b.example"))
+
+
+def test_damage_behind_the_first_page_is_mended(shop: Shop) -> None:
+    """A list that opens well, and breaks when it is used, is no list for ever."""
+    shop.write(sign_up("a@b.example"))
+    with shop.list():
+        pass
+    page = 4_096
+    with list_file(shop.directory).open("r+b") as file:
+        file.seek(2 * page)
+        file.write(b"\xff" * (list_file(shop.directory).stat().st_size - 2 * page))
+
+    with shop.list() as waiting:
+        assert 1 == len(of_person(waiting, "a@b.example"))
+
+
+def test_process_that_cannot_be_started_is_tried_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that has no file left for a while does not end the list for good."""
+    launch = WaitingList._launch
+    tries: list[WaitingList] = []
+
+    def try_to_launch(waiting: WaitingList) -> object:
+        tries.append(waiting)
+        if len(tries) == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        assert waiting.trouble == "the list of who waits is not kept: Too many open files"
+        return launch(waiting)
+
+    monkeypatch.setattr(WaitingList, "_launch", try_to_launch)
+    monkeypatch.setattr("gateway.waiting._PAUSE_SECONDS", 0.01)
+    with shop.list() as waiting:
+        assert waiting.is_ready
 
 
 def test_list_of_other_topics_is_built_anew(shop: Shop, create_topic: CreateTopic) -> None:

@@ -162,6 +162,7 @@ def test_cancelling_signs_off() -> None:
 
     assert (204, b"") == (answer.status_code, answer.content)
     assert [("cancel", ("$custom:::$default:::1",), KIM)] == desk.left
+    assert waiting(1).subscribed_at == desk.not_before
 
 
 def test_cancelling_is_only_said_when_it_is_written() -> None:
