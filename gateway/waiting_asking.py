@@ -64,6 +64,8 @@ def read_filter(query: QueryParams) -> str:
     if len(found) != 1 or found[0][0] not in _NAMES:
         raise invalid(_EXPECTED, parameter="filter")
     name, text = found[0]
+    if name == "phone_number" and text.startswith(" "):
+        text = "+" + text[1:]  # what a form makes of a plus sign that is not escaped
     try:
         (identifier,) = person_identifiers(**{_NAMES[name]: text}) if text else ()
     except ValueError:

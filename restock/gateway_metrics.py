@@ -3,11 +3,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import HistogramMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
@@ -16,7 +16,7 @@ from gateway.health import Exposition
 from gateway.signups import SignUpDesk
 from gateway.traffic import BOUNDS, Traffic
 from gateway.webhooks import Intake
-from restock.metrics import METRICS, labelled
+from restock.metrics import METRICS, labelled, written_metrics
 from restock.source_metrics import source_metrics
 
 __all__ = ["Counted", "exposition"]
@@ -48,15 +48,7 @@ def exposition(counted: Counted) -> Exposition:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(counted))
     ProcessCollector(registry=registry)
-
-    def written(accept: str) -> tuple[bytes, str]:
-        try:
-            encode, media_type = choose_encoder(accept)
-        except TypeError:  # of a version that is no number
-            encode, media_type = choose_encoder("")
-        return encode(registry), media_type
-
-    return written
+    return partial(written_metrics, registry)
 
 
 class _Collector(Collector):

@@ -16,11 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from typing_extensions import override
 
 from restock.errors import StartupError
 from restock.health import Check
+from restock.metrics import written_metrics
 
 __all__ = ["HealthServer", "Judge"]
 
@@ -123,8 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         verbose = "verbose" in parse_qs(url.query, keep_blank_values=True)
         json = _JSON in self.headers.get("Accept", "")
         if url.path == "/metrics":
-            encode, kind = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(HTTPStatus.OK, encode(self._registry), kind)
+            text, kind = written_metrics(self._registry, self.headers.get("Accept", ""))
+            self._answer(HTTPStatus.OK, text, kind)
         elif url.path == "/livez":
             reason = self._health.alive()
             self._tell({"watchdog": reason}, json=json, verbose=verbose)

@@ -16,6 +16,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
 )
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     # The program that decides has no use for what delivers.
     from delivery.office import Office
 
-__all__ = ["METRICS", "MetricSpec", "labelled", "registry"]
+__all__ = ["METRICS", "MetricSpec", "labelled", "registry", "written_metrics"]
 
 
 _Labels = tuple[str, ...]
@@ -149,6 +150,23 @@ METRICS: dict[str, MetricSpec] = {
     ),
 }
 """Every metric of ours by name; those of the process (`process_*`) come on top."""
+
+
+def written_metrics(metrics: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Write metrics in the format that is asked for.
+
+    Args:
+        metrics: what to write.
+        accept: the `Accept` header.
+
+    Returns:
+        The text and its media type.
+    """
+    try:
+        encode, media_type = choose_encoder(accept)
+    except TypeError:  # of a version that is no number
+        encode, media_type = choose_encoder("")
+    return encode(metrics), media_type
 
 
 def registry(

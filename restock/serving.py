@@ -29,6 +29,7 @@ from schemas.topics import dead_letter_topic
 __all__ = ["serve"]
 
 _BACKLOG = 2_048
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _KEEP_ALIVE_SECONDS = 75
 """Longer than load balancers keep an idle connection (60 s is usual): if we hung up first, it would
 be under a request that is just coming."""
@@ -46,6 +47,8 @@ def serve(settings: Settings) -> int:
     with (
         _listening(settings) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        # Told to end while it starts.
+        contextlib.suppress(asyncio.CancelledError),
     ):
         runner.run(_serve(settings, intakes, listener, learning=learning))
     return EXIT_OK
@@ -54,11 +57,14 @@ def serve(settings: Settings) -> int:
 async def _serve(
     settings: Settings, intakes: dict[str, Intake], listener: socket.socket, *, learning: bool
 ) -> None:
-    log = structlog.get_logger()
+    log, loop = structlog.get_logger(), asyncio.get_running_loop()
+    starting = asyncio.current_task()
+    for number in _SIGNALS:
+        # There is nobody to answer yet.
+        loop.add_signal_handler(number, lambda: starting and starting.cancel())
     async with open_behind(settings, intakes, learning=learning) as behind:
         server = _Server(_server_config(settings, build_app(settings, behind)))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, server.leave)
         address, port, *_ = listener.getsockname()
         log.info("gateway", address=address, port=port, sources=sorted(intakes))

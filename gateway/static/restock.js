@@ -118,7 +118,7 @@
       sms, make("label", { for: sms.id }, texts.sms));
     // People neither see nor reach it; what fills in every field there is gives itself away.
     const trap = make("input",
-      { name: "website", tabindex: "-1", autocomplete: "off", "aria-hidden": "true" });
+      { name: "restock-trap", tabindex: "-1", autocomplete: "off", "aria-hidden": "true" });
     Object.assign(trap.style,
       { position: "absolute", width: "1px", height: "1px", opacity: "0", pointerEvents: "none" });
     const button = make("button", { class: "restock-button", type: "submit" }, texts.send);

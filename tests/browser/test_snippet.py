@@ -336,7 +336,7 @@ def test_wrong_number_is_said_at_its_field(site: Site) -> None:
 def test_trap_catches_programs(site: Site) -> None:
     """What fills in every field is told that all went well, and nothing is sent."""
     tab = site.open("jumper", CART)
-    tab.look("document.querySelector('[name=website]').value = 'https://spam.example'")
+    tab.look("document.querySelector('[name=restock-trap]').value = 'https://spam.example'")
 
     sign_up(site)
     tab.wait(f"{STATE} === 'done'")

@@ -2,11 +2,14 @@
 """`restock gateway` as a process: from every door to a notification, and when Kafka is away."""
 
 import json
+import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -307,6 +310,21 @@ def test_a_port_that_is_none(make_shop: MakeShop) -> None:
     (line,) = result.stderr.splitlines()
     assert 2 == result.returncode
     assert "--port: gateway.port: must be at most 65535" in line
+
+
+@ON_MOCK
+def test_told_to_end_while_it_starts(gateway: Gateway) -> None:
+    """It does, and that is no failure."""
+    process = gateway.launch()
+    deadline = time.monotonic() + PATIENCE
+    status = Path(f"/proc/{process.pid}/status")
+    caught = 1 << (signal.SIGTERM - 1)
+    while not int(re.search(r"SigCgt:\s+(\w+)", status.read_text())[1], 16) & caught:  # type: ignore[index]
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGTERM)
+    assert 0 == process.wait(PATIENCE), gateway.log.read_text()
+    assert "Traceback" not in gateway.log.read_text()
 
 
 @ON_MOCK

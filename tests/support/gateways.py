@@ -77,14 +77,19 @@ class Gateway:
 
     def start(self) -> "subprocess.Popen[str]":
         """Start it, and wait until it is ready; the shop ends it at last."""
+        process = self.launch()
+        self.client.base_url = httpx2.URL(f"http://127.0.0.1:{self._port(process)}")
+        self.wait_for("/readyz", 200)
+        return process
+
+    def launch(self) -> "subprocess.Popen[str]":
+        """Start it, and wait for nothing."""
         command = [sys.executable, "-m", "restock", "gateway", "--config", str(self.shop.config)]
         with self.log.open("w") as log:
             process = subprocess.Popen(
                 command, cwd=self.shop.directory, env=shops._environment(), stderr=log, text=True
             )
         self.shop._processes.append(process)
-        self.client.base_url = httpx2.URL(f"http://127.0.0.1:{self._port(process)}")
-        self.wait_for("/readyz", 200)
         return process
 
     def stop(self, process: "subprocess.Popen[str]") -> None:

@@ -4,9 +4,11 @@
 from dataclasses import dataclass, field
 
 import pytest
+from starlette.datastructures import QueryParams
 from starlette.testclient import TestClient
 
 from connectors.sinks.content import Person
+from gateway.waiting_asking import read_filter
 from gateway.waiting_queries import ListUnreadable, Waiting
 from gateway.waiting_routes import router
 from tests.support.gateway_doors import KEY, RememberingDesk, client_of, entrance_of, settings_of
@@ -126,6 +128,13 @@ def test_pages_follow_each_other() -> None:
 def test_filters_of_either_form(query: str) -> None:
     """JSON:API's usual form and Klaviyo's; addresses count as docs/semantics.md says."""
     assert 1 == len(door(kims(1)).get(f"{PATH}?{query}", headers=AUTHORISED).json()["data"])
+
+
+def test_a_plus_sign_need_not_be_escaped() -> None:
+    """In an address it means a blank, and no number begins with one."""
+    for written in ("+46701234567", "%2B46701234567"):
+        query = QueryParams(f"filter[phone_number]={written}")
+        assert "phone:+46701234567" == read_filter(query)
 
 
 @pytest.mark.parametrize(

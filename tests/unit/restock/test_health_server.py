@@ -257,6 +257,13 @@ def _served_by_an_ingestion() -> str:
     return generate_latest(ingestion_registry(ingestion, list)).decode()
 
 
+def test_any_format_that_is_asked_for_is_answered(server: HealthServer) -> None:
+    """Also one of a version that there cannot be."""
+    answer, body = ask(server, "/metrics", Accept="text/plain; version=x")
+    assert 200 == answer.status
+    assert b"restock_ready" in body
+
+
 def test_every_metric_is_documented(vitals: Vitals, probe: KafkaProbe) -> None:
     """The table in docs/operations.md, the list in the code and what is served are the same."""
     vitals.lease_left = lambda: 1.0
