@@ -7,6 +7,7 @@ it stops it hangs up on whoever waits for no answer, though their next request m
 """
 
 import asyncio
+import re
 from typing import Any, Final
 
 from typing_extensions import override
@@ -19,6 +20,9 @@ _HEAD_SECONDS: Final = 10.0
 
 _MOST_HEAD_BYTES: Final = 65_536
 """What is received in one piece may be looked at as a whole, and be longer."""
+
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:", re.IGNORECASE)
 
 _LAST_CALL_SECONDS: Final = 0.5
 """For requests that were sent before their caller could know that we stop."""
@@ -46,6 +50,8 @@ class Connection(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        if self._head_bytes == 0 and (self.cycle is None or self.cycle.response_complete):  # type: ignore[redundant-expr]
+            data = _without_upgrade(data)
         self._head_bytes += len(data)
         super().data_received(data)
         # Nearly every head is there at once.
@@ -92,3 +98,16 @@ class Connection(HttpToolsProtocol):
         if self._overdue is not None:
             self._overdue.cancel()
             self._overdue = None
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Make nothing of the wish for another protocol in a head, as RFC 9110 section 7.8 allows.
+
+    Java's client wishes for HTTP/2 with its first request where there is no TLS: the parser would
+    lose its body.
+    """
+    end = data.find(_END_OF_HEAD)
+    head = data if end < 0 else data[:end]
+    if b"pgrade" not in head and b"PGRADE" not in head:
+        return data
+    return _UPGRADE.sub(b"\r\nX-No-Upgrade:", head) + data[len(head) :]

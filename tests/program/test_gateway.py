@@ -181,6 +181,21 @@ def test_a_figure_that_waits_for_its_item_outlives_the_gateway(gateway: Gateway)
 
 
 @ON_MOCK
+def test_a_client_that_would_rather_speak_http2_is_answered(gateway: Gateway) -> None:
+    """As Java's does with its first request; its body is not lost, nor is that of its second."""
+    gateway.start()
+    headers = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMA"}
+    for wish in (headers, {}):
+        answer = gateway.client.post(
+            f"/client/back-in-stock-subscriptions?company_id={COMPANY_ID}",
+            json=sign_up("java@example.com", CUSTOM),
+            headers={"revision": "2026-07-15", **wish},
+        )
+        assert 202 == answer.status_code, answer.text
+    assert "upgrade" not in gateway.log.read_text().lower()
+
+
+@ON_MOCK
 def test_people_can_look_and_leave(gateway: Gateway) -> None:
     """The place in the queue; a sign-off by the list, and one by the link in a mail."""
     shop = gateway.shop
