@@ -155,6 +155,13 @@ def test_what_is_forged_is_not_read(shop: Shop) -> None:
     )
 
 
+def test_signatures_are_guessed_slowly(shop: Shop) -> None:
+    """As many as an address may call; who signs well is not held up."""
+    statuses = [shop.post("A", **{"X-Forged": "1"})[0] for _ in range(11)]
+    assert [401] * 10 + [429] == statuses
+    assert 200 == shop.post("A")[0]
+
+
 def test_a_platform_that_does_not_sign_needs_a_key() -> None:
     """A private key of ours; nobody else may say what is in stock."""
     shop = Shop(signed=False)
