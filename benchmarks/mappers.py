@@ -114,7 +114,7 @@ def jobs(started_at: int) -> list[MapperJob]:
             "saleor, two warehouses",
             SaleorSource(SaleorSettings(), "saleor"),
             _messages(_stock, started_at),
-            2,
+            3,
         ),
     ]
 

@@ -124,10 +124,7 @@ class StockDesk:
             intake.outcomes["repeated"] += 1
             return None
         mapped = intake.source.map(message)
-        # What was learned comes first: whoever reads the records later may want to know.
-        if mapped.learned:
-            await self._keep(name, mapped.learned)
-        await self._write(name, message, mapped)
+        await self._keep_and_write(name, message, mapped)
         intake.remember(event_id)
         intake.last_at = self.clock()
         intake.records += len(mapped.records)
@@ -143,10 +140,22 @@ class StockDesk:
         """
         intake = self.intakes[name]
         mapped = intake.source.map(message)
-        if mapped.learned:
-            await self._keep(name, mapped.learned)
-        await self._write(name, message, replace(mapped, refusals=()))
+        await self._keep_and_write(name, message, replace(mapped, refusals=()))
         intake.records += len(mapped.records)
+
+    async def _keep_and_write(self, name: str, message: Message, mapped: Mapped) -> None:
+        """Write records between what there is now and what is no more.
+
+        A start that knows too many items goes wrong with none; one that knows too few cannot take
+        back what it does not know of.
+        """
+        for_good = [each for each in mapped.learned if each.variant_id is not None]
+        gone = [each for each in mapped.learned if each.variant_id is None]
+        if for_good:
+            await self._keep(name, for_good)
+        await self._write(name, message, mapped)
+        if gone:
+            await self._keep(name, gone)
 
     async def _write(self, name: str, message: Message, mapped: Mapped) -> None:
         sends = [

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of `restock ingest`: where messages come from, and what is done with them."""
 
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 import orjson
@@ -29,6 +27,7 @@ from restock.ingesting_topics import Letters, TopicRun, group_of, show_topic
 from restock.ingesting_waiting import take_again
 from restock.ingesting_wanted import Wanted, check_feed_call, check_file_call, topic_to_read
 from restock.settings import Settings
+from restock.signals import told_by_signals
 from restock.sources import SourceSettings, build_plain, build_source, open_wire
 from schemas.topics import dead_letter_topic
 
@@ -96,7 +95,10 @@ class _Run:
             )
             return
         for file in wanted.files:
-            self._feed(run, str(file), partial(from_file, file, wanted.at, now), Tally())
+            try:
+                self._feed(run, str(file), partial(from_file, file, wanted.at, now), Tally())
+            except InboundError as error:
+                raise InboundError(f"{file}: {error}") from error
         if not wanted.files:
             self._feed(run, name, partial(from_url, source, name, wanted.at, now), Tally())
 
@@ -133,7 +135,7 @@ class _Run:
         kafka, name = self._settings.kafka, self._source.name
         log = structlog.get_logger()
         ingestion = Ingestion(name, taker.tally)
-        self._stack.enter_context(_stopped_by_signals(ingestion.stop))
+        self._stack.enter_context(told_by_signals(ingestion.stop.set))
         self._stack.enter_context(observed(self._settings, ingestion))
         advance = self._stack.enter_context(shown(sys.stderr, taker.tally))
         log.info("ingesting", source=name, topic=topic, group=letters.group)
@@ -148,7 +150,7 @@ class _Run:
         """Take a feed again and again; the first must be in order."""
         name, log = self._source.name, structlog.get_logger()
         ingestion = Ingestion(name, Tally())
-        self._stack.enter_context(_stopped_by_signals(ingestion.stop))
+        self._stack.enter_context(told_by_signals(ingestion.stop.set))
         self._stack.enter_context(observed(self._settings, ingestion))
         log.info("ingesting", source=name, every=seconds)
         ingestion.snapshot = self._feed(run, name, read, ingestion.tally)
@@ -223,21 +225,3 @@ class _Run:
 def _print_json(content: object) -> None:
     sys.stdout.write(orjson.dumps(content).decode() + "\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """The first SIGTERM or SIGINT ends the work at hand, the second the process."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def on_signal(*_: object) -> None:
-        stop.set()
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

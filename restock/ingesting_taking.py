@@ -187,6 +187,7 @@ class Taker:
         self._prepare = prepare
         self._clock = clock
         self._memory = memory
+        self._lost: dict[str, Learned] = {}
         self._safe = 0
         self.tally = Tally()
 
@@ -217,6 +218,10 @@ class Taker:
             DeliveryFailed: it is not.
         """
         self._receiver.flush()
+        if self._memory is not None and self._lost:
+            self._memory.keep(tuple(self._lost.values()))
+            self._lost.clear()
+            self._receiver.flush()
         if self.tally.messages > self._safe:
             self._safe = self.tally.messages
             self.tally.last_at = self._clock()
@@ -229,7 +234,19 @@ class Taker:
         mapped = self._source.map(message)
         # What was learned comes first: whoever reads the records later may want to know.
         if self._memory is not None:
-            self._memory.keep(mapped.learned)
+            self._memory.keep(self._gained(mapped.learned))
         if mapped.records:
             self._receiver.write(mapped.records)
         return mapped
+
+    def _gained(self, learned: Sequence[Learned]) -> Sequence[Learned]:
+        """Put aside which items are no more until the records that follow from it are safe.
+
+        Otherwise who is killed in between would not know any more what to remove.
+        """
+        for each in learned:
+            if each.variant_id is None:
+                self._lost[each.item_id] = each
+            else:
+                self._lost.pop(each.item_id, None)
+        return [each for each in learned if each.variant_id is not None]

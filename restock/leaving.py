@@ -2,7 +2,6 @@
 """How a running program ends: told to by a signal, or by an error that nothing can mend."""
 
 import os
-import signal
 import sys
 import threading
 import traceback
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 
 from journal.errors import JournalError
 from restock.errors import EXIT_FAILURE
+from restock.signals import told_by_signals
 from restock.vitals import Vitals
 from schemas.errors import RestockError
 
@@ -20,20 +20,13 @@ __all__ = ["leave", "stopped_by_signals"]
 @contextmanager
 def stopped_by_signals(stop: threading.Event, vitals: Vitals) -> Iterator[None]:
     """The first SIGTERM or SIGINT stops at a durable epoch, the second at once."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
 
-    def on_signal(*_: object) -> None:
+    def on_first() -> None:
         vitals.stop()
         stop.set()
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, on_signal) for number in numbers}
-    try:
+    with told_by_signals(on_first):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def leave(error: Exception) -> None:

@@ -136,7 +136,7 @@ def _plain(field: FieldInfo, text: str) -> object:
 def _scalar_or_json(text: str) -> object:
     try:
         return json.loads(text)
-    except ValueError:
+    except (RecursionError, ValueError):
         return text
 
 

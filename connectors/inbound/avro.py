@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from connectors.errors import InboundError
+from connectors.inbound.json_values import json_writer
 from connectors.inbound.records import Unfit
 from connectors.inbound.registry import Schema
 
@@ -124,4 +125,4 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-_encode: Final = msgspec.json.Encoder(enc_hook=_plain, decimal_format="string").encode
+_encode: Final = json_writer(_plain)

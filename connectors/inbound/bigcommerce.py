@@ -34,14 +34,13 @@ from connectors.inbound.webhook_joins import read_join
 from connectors.inbound.webhook_reading import (
     Amount,
     Id,
-    check_not_ahead,
     moment,
     read_body,
     short_text,
     text_of_id,
     whole_units,
 )
-from connectors.inbound.webhook_source import HeaderSource, SharedSecretSettings, mapped
+from connectors.inbound.webhook_source import LearningSource, SharedSecretSettings, mapped
 
 __all__ = ["BigCommerceSettings", "BigCommerceSource", "bigcommerce_variant"]
 
@@ -52,7 +51,6 @@ _SCOPES: Final = frozenset(
 )
 _IDS_ONLY: Final = re.compile(r"store/channel/[^/]+/inventory/product/stock_changed")
 _OTHER_TOPIC: Final = Mapped(ignored="other_topic")
-_REPEATED: Final = Mapped(ignored="repeated")
 
 
 class BigCommerceSettings(SharedSecretSettings):
@@ -111,7 +109,7 @@ _read_hook: Final = msgspec.json.Decoder(_Hook).decode
 _read_head: Final = msgspec.json.Decoder(_Head).decode
 
 
-class BigCommerceSource(HeaderSource):
+class BigCommerceSource(LearningSource):
     """Reads the hooks of a shop.
 
     Args:
@@ -122,7 +120,6 @@ class BigCommerceSource(HeaderSource):
     def __init__(self, settings: BigCommerceSettings, name: str) -> None:
         super().__init__(settings.kind, name, settings)
         self._by_product = settings.products == "id"
-        self._variants: dict[str, str] = {}
         self._changes = Changes() if settings.relative == "add" else None
 
     @override
@@ -137,14 +134,6 @@ class BigCommerceSource(HeaderSource):
             return None
         digest = blake2b(message.body, digest_size=16).hexdigest()
         return f"{identifier}:{head.created_at}:{digest}"
-
-    @override
-    def learn(self, learned: Learned) -> None:
-        """Take in which product without options is which variant."""
-        if learned.variant_id is None:
-            self._variants.pop(learned.item_id, None)
-        else:
-            self._variants[learned.item_id] = learned.variant_id
 
     @override
     def _map(self, message: Message) -> Mapped:
@@ -163,15 +152,13 @@ class BigCommerceSource(HeaderSource):
     def _map_inventory(self, message: Message, hook: _Hook, inventory: _Inventory) -> Mapped:
         variant_id = self._variant_of(hook, inventory)
         value = whole_units(inventory.value, "value")
-        check_not_ahead(moment(hook.created_at * 1000, "created_at"), message.arrived_at)
+        moment(hook.created_at * 1000, "created_at", message.arrived_at)
         if inventory.method == "relative":
             figure = self._added(variant_id, Change(value, hook.created_at, hook.hash))
         elif inventory.method == "absolute":
             figure = self._set(variant_id, value, hook.created_at)
         else:
             raise Unfit("unknown_method", "method is neither absolute nor relative")
-        if figure is None:
-            return _REPEATED
         return mapped(
             StockEvent(
                 variant_id=variant_id,
@@ -188,7 +175,7 @@ class BigCommerceSource(HeaderSource):
             return Figure(value, second, 0)
         return self._changes.set(variant_id, value, second)
 
-    def _added(self, variant_id: str, change: Change) -> Figure | None:
+    def _added(self, variant_id: str, change: Change) -> Figure:
         if self._changes is None:
             raise Unfit("relative", "a relative value is no figure; see the setting relative")
         return self._changes.add(variant_id, change)

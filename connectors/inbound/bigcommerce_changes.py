@@ -106,11 +106,10 @@ class Changes:
         self._variants.move_to_end(variant_id)
         return known.figure()
 
-    def add(self, variant_id: str, change: Change) -> Figure | None:
-        """Take a relative change.
+    def add(self, variant_id: str, change: Change) -> Figure:
+        """Take a relative change; one that comes again leads to the figure as it is by now.
 
-        Returns:
-            The figure that it leads to; None: it was added before.
+        That must be said again, since it may not have been written when the change first came.
 
         Raises:
             Unfit: there is nothing to add it to, it is not clearly later than that, it cannot be
@@ -125,7 +124,7 @@ class Changes:
             raise Unfit("no_hash", "a relative change without a hash cannot be told from others")
         identity = (change.hash, change.second)
         if identity in known.changes:
-            return None
+            return known.figure()
         if len(known.changes) >= _MOST_CHANGES:
             del self._variants[variant_id]
             raise Unfit("no_base", "too many relative changes since the last absolute figure")

@@ -8,8 +8,9 @@ list of them. What is no CloudEvent passes through as it is.
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
@@ -17,9 +18,14 @@ import msgspec
 
 from connectors.inbound.contract import Learned, Mapped, Message, Refusal, Source
 from connectors.inbound.records import Unfit
-from schemas.timestamps import parse_timestamp
+from connectors.inbound.webhook_reading import moment
+from connectors.inbound.webhook_source import each_of
 
 __all__ = ["CloudEventsSource"]
+
+_Unwrap = Callable[[], tuple[str | None, Message]]
+"""Returns what an event is called, and what is in it; raises `Unfit` where it is not as the
+specification of version 1.0 wants it."""
 
 _STRUCTURED: Final = "application/cloudevents"
 _VERSION: Final = "1.0"
@@ -64,52 +70,44 @@ class CloudEventsSource:
     def event_id(self, message: Message) -> str | None:
         """Return the source and the id of an event, which together are its own."""
         try:
-            events = list(_unwrapped(message))
+            events = _events(message)
+            if len(events) != 1:
+                return None
+            name, inner = events[0]()
         except Unfit:
             return None
-        if len(events) != 1:
-            return None
-        name, inner = events[0]
         return self._inner.event_id(inner) if name is None else name
 
     def map(self, message: Message) -> Mapped:
         """Turn each event of a message into records."""
         try:
-            parts = [self._inner.map(inner) for _, inner in _unwrapped(message)]
+            events = _events(message)
         except Unfit as error:
             return Mapped(refusals=(Refusal(error.reason, str(error)),))
-        if len(parts) == 1:
-            return parts[0]
-        records = tuple(record for part in parts for record in part.records)
-        refusals = tuple(refusal for part in parts for refusal in part.refusals)
-        learned = tuple(one for part in parts for one in part.learned)
-        is_nothing = not (records or refusals or learned)
-        return Mapped(records, refusals, learned, "no_items" if is_nothing else None)
+        return each_of(events, lambda unwrap: self._inner.map(unwrap()[1]))
 
     def learn(self, learned: Learned) -> None:
         """Tell the other source."""
         self._inner.learn(learned)
 
 
-def _unwrapped(message: Message) -> Iterator[tuple[str | None, Message]]:
-    """Return the messages within a message, each with what the event is called.
+def _events(message: Message) -> Sequence[_Unwrap]:
+    """Return what unwraps each message within a message.
 
     Raises:
-        Unfit: it is an event, but not one of version 1.0 as the specification wants it.
+        Unfit: it says that it holds events, but they cannot be told from each other.
     """
     for mode in _MODES:
         if f"{mode}specversion" in message.headers:
-            yield _binary(message, mode)
-            return
+            return [partial(_binary, message, mode)]
     kind = message.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == f"{_STRUCTURED}-batch+json":
-        yield from (_structured(message, bytes(part)) for part in _parts(message.body))
-    elif kind == f"{_STRUCTURED}+json" or (not kind and _looks_structured(message.body)):
-        yield _structured(message, message.body)
-    elif kind.startswith(_STRUCTURED):
+        return [partial(_structured, message, bytes(part)) for part in _parts(message.body)]
+    if kind == f"{_STRUCTURED}+json" or (not kind and _looks_structured(message.body)):
+        return [partial(_structured, message, message.body)]
+    if kind.startswith(_STRUCTURED):
         raise Unfit("bad_cloudevent", "the event is in a format other than JSON")
-    else:
-        yield None, message
+    return [lambda: (None, message)]
 
 
 def _binary(message: Message, mode: str) -> tuple[str, Message]:
@@ -183,12 +181,7 @@ def _check_version(version: str) -> None:
 
 
 def _time(text: str | None, arrived_at: int) -> int:
-    if text is None:
-        return arrived_at
-    try:
-        return parse_timestamp(text)
-    except ValueError:
-        raise Unfit("bad_timestamp", "the event's time is not RFC 3339") from None
+    return arrived_at if text is None else moment(text, "the event's time", arrived_at)
 
 
 def _name(source: str, identifier: str) -> str:

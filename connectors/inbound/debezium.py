@@ -27,6 +27,7 @@ from connectors.inbound.mapping_values import (
 )
 from connectors.inbound.pointers import MISSING
 from connectors.inbound.records import StockEvent, StockRecord, Unfit, write_record
+from connectors.inbound.webhook_reading import check_not_ahead
 
 __all__ = ["DebeziumSettings", "DebeziumSource"]
 
@@ -171,7 +172,9 @@ class DebeziumSource:
         column = self._columns.occurred_at
         if column is None:
             return _committed_at(change, message)
-        return to_time(row.get(column), self._settings.time_format, column, in_text=True)
+        return to_time(
+            row.get(column), self._settings.time_format, column, message.arrived_at, in_text=True
+        )
 
 
 def _value(row: Row, column: str | None) -> object:
@@ -179,8 +182,13 @@ def _value(row: Row, column: str | None) -> object:
 
 
 def _committed_at(change: Change, message: Message) -> int:
-    """When a change was committed; when Debezium saw it, where the database says not."""
+    """When a change was committed; when Debezium saw it, where the database says not.
+
+    Raises:
+        Unfit: that has not come.
+    """
     moment = change.source.get("ts_ms")
-    if type(moment) is int and moment > 0:
-        return moment
-    return change.told_at or message.arrived_at
+    if type(moment) is not int or moment <= 0:
+        moment = change.told_at or message.arrived_at
+    check_not_ahead(moment, message.arrived_at)
+    return moment

@@ -6,34 +6,11 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.inbound.mapping_values import Policy, TimeFormat
+from connectors.inbound.product_places import ProductPlaces
 
-__all__ = ["DebeziumColumns", "DebeziumProduct", "DebeziumSettings"]
+__all__ = ["DebeziumColumns", "DebeziumSettings"]
 
 _MODEL: Final = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class DebeziumProduct(BaseModel):
-    """Columns with what is known of a product.
-
-    Attributes:
-        product_id: Its id.
-        title: Its name.
-        variant_title: What tells the variant apart from the product's others.
-        url: Its page.
-        image_url: Its picture.
-        currency: That of the price.
-        price: A number, or text that is carried as it is.
-    """
-
-    model_config = _MODEL
-
-    product_id: str | None = Field(default=None, min_length=1)
-    title: str | None = Field(default=None, min_length=1)
-    variant_title: str | None = Field(default=None, min_length=1)
-    url: str | None = Field(default=None, min_length=1)
-    image_url: str | None = Field(default=None, min_length=1)
-    currency: str | None = Field(default=None, min_length=1)
-    price: str | None = Field(default=None, min_length=1)
 
 
 class DebeziumColumns(BaseModel):
@@ -59,7 +36,7 @@ class DebeziumColumns(BaseModel):
     policy: str | None = Field(default=None, min_length=1)
     available: str | None = Field(default=None, min_length=1)
     published: str | None = Field(default=None, min_length=1)
-    product: DebeziumProduct = DebeziumProduct()
+    product: ProductPlaces = ProductPlaces()
 
 
 class DebeziumSettings(BaseModel):

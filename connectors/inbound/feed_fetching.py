@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from connectors.errors import InboundError
 from connectors.inbound.feed_settings import FetchSettings
 from connectors.sinks.addresses import AddressGuard, AddressRefused, GuardedResolver
 from connectors.sinks.http import HTTP_FAILURES, describe
+from schemas.timestamps import parse_timestamp
 
 __all__ = ["Fetched", "Unanswered", "fetch", "moment_of", "trusted"]
 
@@ -91,11 +93,17 @@ async def fetch(what: str, url: str, settings: FetchSettings, max_bytes: int) ->
 
 
 def moment_of(headers: Mapping[str, str]) -> int | None:
-    """Return when a document was made: `Last-Modified`, else `Date`, in epoch milliseconds."""
+    """Return when a document was made: `Last-Modified`, else `Date`, in epoch milliseconds.
+
+    What is before 2001 is left out: servers that know no such time give 1970.
+    """
     for name in (hdrs.LAST_MODIFIED, hdrs.DATE):
         # Whatever a server writes there, the time of fetching will do.
         with suppress(ValueError, TypeError, KeyError, OverflowError):
-            return int(parsedate_to_datetime(headers[name]).timestamp()) * 1000
+            made_at = parsedate_to_datetime(headers[name])
+            # In HTTP all times are GMT; one that does not say so is not ours.
+            seconds = int(made_at.replace(tzinfo=made_at.tzinfo or UTC).timestamp())
+            return parse_timestamp(seconds * 1000)
     return None
 
 

@@ -32,6 +32,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from connectors.inbound.contract import Learned, Mapped, Message
+from connectors.inbound.held import MOST_HELD, HeldFigures
 from connectors.inbound.records import StockEvent, Unfit, variant_id_of
 from connectors.inbound.webhook_joins import read_join
 from connectors.inbound.webhook_reading import (
@@ -42,7 +43,13 @@ from connectors.inbound.webhook_reading import (
     text_of_id,
     whole_units,
 )
-from connectors.inbound.webhook_source import HeaderSource, SharedSecretSettings, each_of, mapped
+from connectors.inbound.webhook_source import (
+    LearningSource,
+    SharedSecretSettings,
+    each_of,
+    mapped,
+    together,
+)
 
 __all__ = ["STOCK_ITEM", "MagentoSettings", "MagentoSource"]
 
@@ -111,7 +118,7 @@ _NUMBERS: Final[Mapping[int | str, int]] = {
 """Magento writes flags as JSON's, as numbers and as text."""
 
 
-class MagentoSource(HeaderSource):
+class MagentoSource(LearningSource):
     """Reads Magento's stock items and source items.
 
     Args:
@@ -124,20 +131,23 @@ class MagentoSource(HeaderSource):
         self._name = name
         self._settings = settings
         self._by_source = settings.figures == "sources"
-        self._variants: dict[str, str] = {}
+        self._held = HeldFigures(MOST_HELD)
+        self._due: dict[str, str] = {}
 
     @override
     def learn(self, learned: Learned) -> None:
-        """Take in which SKU is which variant."""
-        if learned.variant_id is None:
-            self._variants.pop(learned.item_id, None)
-        else:
-            self._variants[learned.item_id] = learned.variant_id
+        """Take in which SKU is which variant; what waits for it comes with the next message."""
+        super().learn(learned)
+        if learned.variant_id is not None and learned.item_id in self._held:
+            self._due[learned.item_id] = learned.variant_id
 
     @override
     def _map(self, message: Message) -> Mapped:
         body = read_body(_read, message.body)
-        return each_of(_items_of(body), lambda item: self._map_item(item, message))
+        found = each_of(_items_of(body), lambda item: self._map_item(item, message))
+        due, self._due = self._due, {}
+        waited = [each for sku, name in due.items() for each in self._held.of(sku, name)]
+        return together([found, each_of(waited, mapped)]) if waited else found
 
     def _map_item(self, fields: object, message: Message) -> Mapped:
         if not isinstance(fields, dict):
@@ -173,19 +183,22 @@ class MagentoSource(HeaderSource):
             raise Unfit("no_variant", "a source item without sku")
         sku = text_of_id(item.sku, "sku")
         variant_id = self._variants.get(sku)
-        if variant_id is None:
-            if self._settings.variant == "product_id":
-                raise Unfit("unknown_item", "a source item of a SKU that is no variant known")
+        if variant_id is None and self._settings.variant == "sku":
             variant_id = self._settings.variant_of(sku)
-        return mapped(
-            StockEvent(
-                variant_id=variant_id,
-                quantity=None if message.place == _UNASSIGNED else _at_source(item),
-                occurred_at=at,
-                location_id=text_of_id(item.source_code or "", "source_code"),
-                source=self._source,
-            )
+        figure = StockEvent(
+            variant_id=variant_id or "",
+            quantity=None if message.place == _UNASSIGNED else _at_source(item),
+            occurred_at=at,
+            location_id=text_of_id(item.source_code or "", "source_code"),
+            source=self._source,
         )
+        if variant_id is None:
+            self._held.hold(sku, figure)
+            raise Unfit(
+                "unknown_item", "a source item of no variant known; its figure waits for one"
+            )
+        self._held.forget(sku, figure.location_id)
+        return mapped(figure)
 
     def _variant_of_stock_item(
         self, item: _Item, message: Message
@@ -210,7 +223,7 @@ class MagentoSource(HeaderSource):
         if not isinstance(value, str | int):
             raise Unfit("bad_timestamp", f"{name} is no time")
         own = _OWN_TIME.fullmatch(value) if isinstance(value, str) else None
-        return moment(f"{own[1]}T{own[2]}Z" if own else value, name)
+        return moment(f"{own[1]}T{own[2]}Z" if own else value, name, arrived_at)
 
 
 def _items_of(body: object) -> list[object]:

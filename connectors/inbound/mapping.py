@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from connectors.inbound.contract import Learned, Mapped, Message, Refusal
 from connectors.inbound.mapping_values import (
@@ -19,7 +19,8 @@ from connectors.inbound.mapping_values import (
     to_product,
     to_time,
 )
-from connectors.inbound.pointers import MISSING, Pointer, PointerText
+from connectors.inbound.pointers import MISSING, Pointer, PointerText, check_pointer
+from connectors.inbound.product_places import ProductPlaces
 from connectors.inbound.records import StockEvent, StockRecord, Unfit, write_record
 
 __all__ = ["MappingSettings", "MappingSource", "ProductPointers"]
@@ -27,28 +28,13 @@ __all__ = ["MappingSettings", "MappingSource", "ProductPointers"]
 _MODEL: Final = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class ProductPointers(BaseModel):
-    """Where a mapping finds what is known of a product.
+class ProductPointers(ProductPlaces):
+    """Where a mapping finds what is known of a product: pointers."""
 
-    Attributes:
-        product_id: Its id.
-        title: Its name.
-        variant_title: What tells the variant apart from the product's others.
-        url: Its page.
-        image_url: Its picture.
-        currency: That of the price.
-        price: A number, or text that is carried as it is.
-    """
-
-    model_config = _MODEL
-
-    product_id: PointerText | None = None
-    title: PointerText | None = None
-    variant_title: PointerText | None = None
-    url: PointerText | None = None
-    image_url: PointerText | None = None
-    currency: PointerText | None = None
-    price: PointerText | None = None
+    @field_validator("*")
+    @classmethod
+    def _check(cls, text: str | None) -> str | None:
+        return None if text is None else check_pointer(text)
 
 
 class MappingSettings(BaseModel):
@@ -226,6 +212,7 @@ class MappingSource:
             place.find(pointer),
             self._settings.time_format,
             "occurred_at",
+            arrived_at,
             in_text=self._settings.numbers_in_text,
         )
 

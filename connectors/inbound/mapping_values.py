@@ -9,8 +9,9 @@ import msgspec
 
 from connectors.inbound.pointers import MISSING
 from connectors.inbound.records import Unfit
-from connectors.inbound.webhook_reading import whole_units
+from connectors.inbound.webhook_reading import check_not_ahead, whole_units
 from schemas.errors import InvalidRecord
+from schemas.fields import MAX_INTEGER
 from schemas.parsing import MAX_DEPTH, parse_json
 from schemas.timestamps import parse_timestamp
 
@@ -99,30 +100,24 @@ def to_number(value: object, name: str, *, in_text: bool) -> int:
     raise Unfit("wrong_shape", f"{name}: not a number")
 
 
-def to_time(value: object, kind: TimeFormat, name: str, *, in_text: bool) -> int:
+def to_time(value: object, kind: TimeFormat, name: str, arrived_at: int, *, in_text: bool) -> int:
     """Return epoch milliseconds.
 
     Args:
         value: the time.
         kind: how it is written; digits finer than milliseconds are cut off.
         name: what it is, for the refusal.
+        arrived_at: when the message came, in epoch milliseconds.
         in_text: take numbers in text as well.
 
     Raises:
-        Unfit: it is missing, or none of that kind.
+        Unfit: it is missing, none of that kind, or has not come.
     """
     if not is_given(value):
         raise Unfit("missing_field", f"{name}: missing")
-    try:
-        if kind == "rfc3339":
-            if type(value) is not str:
-                raise Unfit("wrong_shape", f"{name}: not text")
-            return parse_timestamp(value)
-        if kind == "epoch_ms":
-            return parse_timestamp(to_number(value, name, in_text=in_text))
-        return parse_timestamp(_milliseconds(value, name, in_text=in_text))
-    except ValueError:
-        raise Unfit("bad_timestamp", f"{name}: not a time of the form {kind}") from None
+    found = _moment(value, kind, name, in_text=in_text)
+    check_not_ahead(found, arrived_at)
+    return found
 
 
 def to_choice(
@@ -170,16 +165,30 @@ def to_flag(value: object, names: Mapping[str, bool], name: str) -> bool | None:
 def to_product(values: Mapping[str, object]) -> Product | None:
     """Return what is known of a product; what is missing, empty or of a wrong type is left out.
 
-    A title that is wrong must not keep a figure from being taken.
+    So is a price that not every reader of JSON reads alike. A title that is wrong must not keep a
+    figure from being taken.
     """
     found = {
         name: value if name == "price" else str(value)
         for name, value in values.items()
         if (type(value) is str and value.strip())
-        or type(value) is int
+        or (type(value) is int and (name != "price" or abs(value) <= MAX_INTEGER))
         or (type(value) is float and name == "price")
     }
     return found or None
+
+
+def _moment(value: object, kind: TimeFormat, name: str, *, in_text: bool) -> int:
+    try:
+        if kind == "rfc3339":
+            if type(value) is not str:
+                raise Unfit("wrong_shape", f"{name}: not text")
+            return parse_timestamp(value)
+        if kind == "epoch_ms":
+            return parse_timestamp(to_number(value, name, in_text=in_text))
+        return parse_timestamp(_milliseconds(value, name, in_text=in_text))
+    except ValueError:
+        raise Unfit("bad_timestamp", f"{name}: not a time of the form {kind}") from None
 
 
 def _milliseconds(value: object, name: str, *, in_text: bool) -> int:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from pydantic import AfterValidator
 
-__all__ = ["MISSING", "Pointer", "PointerText"]
+__all__ = ["MISSING", "Pointer", "PointerText", "check_pointer"]
 
 MISSING: Final = object()
 """What a pointer finds where there is nothing; null is something."""
@@ -62,10 +62,15 @@ class Pointer:
         return value
 
 
-def _check(text: str) -> str:
+def check_pointer(text: str) -> str:
+    """Return the text if it is a pointer.
+
+    Raises:
+        ValueError: it is none.
+    """
     Pointer.parse(text)
     return text
 
 
-PointerText = Annotated[str, AfterValidator(_check)]
+PointerText = Annotated[str, AfterValidator(check_pointer)]
 """A pydantic field type: the text of a pointer."""

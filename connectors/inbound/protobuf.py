@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import Any, Final
 
-import msgspec
-
 from connectors.errors import InboundError
+from connectors.inbound.json_values import json_writer
 from connectors.inbound.records import Unfit
 from connectors.inbound.registry import Schema
 
@@ -32,7 +31,7 @@ _MORE: Final = 0x80
 _LONGEST_VARINT: Final = 5
 _MOST_INDEXES: Final = 64
 
-_encode: Final = msgspec.json.Encoder().encode
+_encode: Final = json_writer()
 
 
 def schema_decoder(schema: Schema) -> Callable[[bytes], bytes]:

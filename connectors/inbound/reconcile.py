@@ -48,6 +48,11 @@ class Known:
     locations: dict[str, tuple[_Key, int | None]] | None = None
 
     @property
+    def has_figures(self) -> bool:
+        """Whether any figures are in force."""
+        return self.quantity is not None or self.is_by_location
+
+    @property
     def is_by_location(self) -> bool:
         """Whether figures of locations are in force."""
         return any(quantity is not None for _, quantity in (self.locations or {}).values())
@@ -208,12 +213,12 @@ def _apply_total(known: Known, key: _Key, quantity: int | None) -> None:
         known.locations = kept or None
         if key >= known.key:
             known.key, known.quantity = key, None
-    elif not known.is_by_location and key >= known.key:
+    elif not known.is_by_location and key >= (known.key if known.has_figures else known.newest()):
         known.key, known.quantity = key, quantity
 
 
 def _apply_location(known: Known, key: _Key, location: str, quantity: int | None) -> None:
-    if known.quantity is not None or key < known.key:
+    if known.quantity is not None or key < (known.key if known.has_figures else known.newest()):
         return
     if known.locations is None:
         known.locations = {}

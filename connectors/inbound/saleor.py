@@ -11,7 +11,9 @@ A subscription says what a webhook holds. This one gives all that is read::
 
 **Figures** are `quantity` less `quantityAllocated`, what is ordered but not yet sent, of each
 warehouse; without the allocations they would offer what is sold, and are refused. What is reserved
-by checkouts is not taken off, since nothing is told when it is free again. With `figures =
+by checkouts is not taken off, since nothing is told when it is free again. A message lists all
+warehouses of its variant: the figure of any other is removed, behind those, lest the variant look
+sold out for a moment. With `figures =
 "totals"` they are `quantityAvailable`, which Saleor caps at what one checkout may buy.
 
 `ProductVariantBackInStock` and its like are ignored: they take no account of allocations
@@ -40,11 +42,15 @@ from connectors.inbound.webhook_reading import (
     whole_units,
 )
 from connectors.inbound.webhook_secrets import HmacSecrets, Secret
-from connectors.inbound.webhook_source import HookSettings, WebhookSource, gather, mapped
+from connectors.inbound.webhook_source import HookSettings, WebhookSource, gather, mapped, together
 
 __all__ = ["SaleorSettings", "SaleorSource"]
 
 _WITHOUT_ALLOCATIONS: Final = re.compile(r"productvariantbackinstock.*")
+_WRAPPINGS: Final = 2
+"""GraphQL answers with `data`, and in it the `event`; each is read by itself."""
+_LISTED: Final = 1
+"""Sequence of the figures of a list: the removal of all others, of the same time, has 0."""
 _OTHER_TOPIC: Final = Mapped(ignored="other_topic")
 _IGNORES_ALLOCATIONS: Final = Mapped(ignored="ignores_allocations")
 
@@ -142,7 +148,10 @@ class SaleorSource(WebhookSource):
     @override
     def _map(self, message: Message) -> Mapped:
         head, body = read_body(_read_head, message.body), message.body
-        while (inner := head.data if head.event is UNSET else head.event) is not UNSET:
+        for _ in range(_WRAPPINGS):
+            inner = head.data if head.event is UNSET else head.event
+            if inner is UNSET:
+                break
             body = bytes(inner)
             head = read_body(_read_head, body)
         kind = head.type or message.headers.get("saleor-event", "productvariantstockupdated")
@@ -156,19 +165,22 @@ class SaleorSource(WebhookSource):
             raise Unfit(
                 "missing_field", "the subscription must ask for issuedAt and productVariant"
             )
-        at = moment(event.issued_at, "issuedAt")
+        at = moment(event.issued_at, "issuedAt", message.arrived_at)
         if kind == "productvariantdeleted":
-            return mapped(self._figure(event.product_variant, at, None, None))
+            return mapped(self._removal(event.product_variant, at))
         return self._figures(event.product_variant, at)
 
     def _figures(self, variant: _Variant, at: int) -> Mapped:
         if self._settings.figures == "totals":
             if variant.quantity_available is None:
                 raise Unfit("no_figure", "the subscription must ask for quantityAvailable")
-            return mapped(self._figure(variant, at, variant.quantity_available, None))
+            return mapped(self._figure(variant, at, variant.quantity_available))
         if variant.stocks is None:
             raise Unfit("no_figure", "the subscription must ask for stocks")
-        return gather(variant.stocks, lambda stock: self._of_warehouse(variant, at, stock))
+        found = gather(variant.stocks, lambda stock: self._of_warehouse(variant, at, stock))
+        if found.refusals:
+            return found
+        return together([found, mapped(self._removal(variant, at))])
 
     def _of_warehouse(self, variant: _Variant, at: int, stock: _Stock) -> StockEvent:
         if stock.quantity_allocated is None or stock.warehouse.id is None:
@@ -176,21 +188,31 @@ class SaleorSource(WebhookSource):
                 "no_figure", "the subscription must ask for quantityAllocated and warehouse"
             )
         left = whole_units(stock.quantity - stock.quantity_allocated, "quantity")
-        return self._figure(variant, at, left, text_of_id(stock.warehouse.id, "a warehouse's id"))
+        place = text_of_id(stock.warehouse.id, "a warehouse's id")
+        return self._figure(variant, at, left, place)
 
-    def _figure(
-        self, variant: _Variant, at: int, quantity: int | None, location_id: str | None
-    ) -> StockEvent:
+    def _removal(self, variant: _Variant, at: int) -> StockEvent:
+        return StockEvent(
+            variant_id=self._id_of(variant), quantity=None, occurred_at=at, source=self._source
+        )
+
+    def _id_of(self, variant: _Variant) -> str:
         external_id = variant.sku if self._settings.variant == "sku" else variant.id
         if external_id is None:
             raise Unfit("no_variant", "the variant does not have the id that it goes by")
+        return self._settings.prefix + text_of_id(external_id, "the variant's id")
+
+    def _figure(
+        self, variant: _Variant, at: int, quantity: int, location_id: str | None = None
+    ) -> StockEvent:
         tracked = variant.track_inventory
         product = variant.product
         return StockEvent(
-            variant_id=self._settings.prefix + text_of_id(external_id, "the variant's id"),
+            variant_id=self._id_of(variant),
             quantity=quantity,
             occurred_at=at,
             location_id=location_id,
+            sequence=0 if location_id is None else _LISTED,
             policy=None if tracked is None else ("deny" if tracked else "continue"),
             product=known_fields(
                 {

@@ -108,10 +108,12 @@ class ScayleSource(HeaderSource):
                 raise
             return _OTHER_TOPIC
         if event.type == _UPDATED:
-            return mapped(self._figure(event))
-        return mapped(self._removal(event)) if event.type == _DELETED else _OTHER_TOPIC
+            return mapped(self._figure(event, message.arrived_at))
+        if event.type == _DELETED:
+            return mapped(self._removal(event, message.arrived_at))
+        return _OTHER_TOPIC
 
-    def _figure(self, event: _Event) -> StockEvent:
+    def _figure(self, event: _Event, arrived_at: int) -> StockEvent:
         payload = event.payload
         if payload.quantity is None:
             raise Unfit("no_figure", "a stock event without quantity")
@@ -119,7 +121,7 @@ class ScayleSource(HeaderSource):
         return StockEvent(
             variant_id=self._variant_of(payload),
             quantity=whole_units(payload.quantity, "quantity"),
-            occurred_at=moment(event.occurred_at, "occurredAt"),
+            occurred_at=moment(event.occurred_at, "occurredAt", arrived_at),
             location_id=self._location_of(payload),
             policy=None if sells_on is None else ("continue" if sells_on else "deny"),
             product=self._product_of(payload),
@@ -127,11 +129,11 @@ class ScayleSource(HeaderSource):
             source=self._source,
         )
 
-    def _removal(self, event: _Event) -> StockEvent:
+    def _removal(self, event: _Event, arrived_at: int) -> StockEvent:
         return StockEvent(
             variant_id=self._variant_of(event.payload),
             quantity=None,
-            occurred_at=moment(event.occurred_at, "occurredAt"),
+            occurred_at=moment(event.occurred_at, "occurredAt", arrived_at),
             event_id=short_text(event.key),
             source=self._source,
         )

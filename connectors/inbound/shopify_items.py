@@ -1,100 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of Shopify's inventory items is which variant, and figures of items that nobody knows yet.
-
-Shopify speaks of stock by inventory item, and says only in a product which variant that is. A
-figure of an item that no product has named so far is kept, the newest of each location, until one
-does. It is given out with every message that names the item, until a newer one has come in the
-usual way: so nothing is lost when the records of one such message could not be written. What is
-kept is lost when the process ends; the message was refused then, and is a dead letter.
-"""
+"""Which of Shopify's inventory items is which variant, and what its messages have taken away."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
-
-import msgspec
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from connectors.inbound.contract import Learned
-from connectors.inbound.records import StockEvent
-from connectors.inbound.shopify_stamps import Stamp
 
-__all__ = ["HeldLevels", "Items", "PlacedLevel"]
+__all__ = ["Items", "Removals"]
 
+Key = tuple[int, int]
+"""When something was true: epoch milliseconds and tie-break."""
 
-class PlacedLevel(msgspec.Struct, frozen=True, gc=False):
-    """A figure of a location.
-
-    Attributes:
-        quantity: None: the location has none any more.
-        stamp: when it was true.
-    """
-
-    location_id: str
-    quantity: int | None
-    stamp: Stamp
-
-    def event(self, variant_id: str) -> StockEvent:
-        """Make it the figure of a variant."""
-        stamp = self.stamp
-        return StockEvent(
-            variant_id=variant_id,
-            quantity=self.quantity,
-            occurred_at=stamp.at,
-            location_id=self.location_id,
-            sequence=stamp.sequence,
-            event_id=stamp.event_id,
-            source=stamp.source,
-        )
-
-    def is_newer(self, other: "PlacedLevel") -> bool:
-        """Say whether it was true after the other."""
-        return (self.stamp.at, self.stamp.sequence) > (other.stamp.at, other.stamp.sequence)
+Cause = tuple[str, Key]
+"""What a message is about, and when it was true: the same whenever it comes."""
 
 
-class HeldLevels:
-    """Figures of items that nobody knows yet.
+class Removals:
+    """Which variants a message has taken away.
+
+    When its records could not be written it comes again, and must say the same: what it took away
+    is known no more by then.
 
     Args:
-        most: how many at most; of more, the items that were first in line are forgotten.
+        most: so many messages are kept at most, the last ones.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._count = 0
-        self._items: OrderedDict[str, dict[str, PlacedLevel]] = OrderedDict()
+        self._causes: OrderedDict[Cause, dict[Learned, str]] = OrderedDict()
 
-    def __contains__(self, item_id: str) -> bool:
-        return item_id in self._items
+    def add(self, cause: Cause, gone: Mapping[Learned, str]) -> Mapping[Learned, str]:
+        """Keep what a message takes away, and return all that it has ever taken away.
 
-    def hold(self, item_id: str, level: PlacedLevel) -> None:
-        """Keep a figure, unless a newer one of its location is kept."""
-        levels = self._items.setdefault(item_id, {})
-        before = levels.get(level.location_id)
-        if before is not None and before.is_newer(level):
-            return
-        levels[level.location_id] = level
-        self._count += before is None
-        while self._count > self._most:
-            _, dropped = self._items.popitem(last=False)
-            self._count -= len(dropped)
-
-    def of(self, item_id: str) -> list[PlacedLevel]:
-        """The figures of an item that is known now; it is the first to be forgotten from here."""
-        if item_id not in self._items:
-            return []
-        self._items.move_to_end(item_id, last=False)
-        return list(self._items[item_id].values())
-
-    def forget(self, item_id: str, location_id: str | None = None) -> None:
-        """Forget the figure of a location, or all of an item."""
-        levels = self._items.get(item_id)
-        if levels is None:
-            return
-        self._count -= len(levels)
-        if location_id is not None:
-            levels.pop(location_id, None)
-            self._count += len(levels)
-        if location_id is None or not levels:
-            del self._items[item_id]
+        Args:
+            cause: the message.
+            gone: what is to be learned, and the variant that is no more.
+        """
+        if gone:
+            self._causes[cause] = self._causes.get(cause, {}) | dict(gone)
+            if len(self._causes) > self._most:
+                self._causes.popitem(last=False)
+        return self._causes.get(cause, {})
 
 
 class Items:
@@ -103,7 +50,7 @@ class Items:
     def __init__(self) -> None:
         self._variants: dict[str, str | None] = {}
         self._products: dict[str, dict[str, str]] = {}
-        self._newest: dict[str, int] = {}
+        self._newest: dict[str, tuple[Key, AbstractSet[str] | None]] = {}
 
     def knows(self, item_id: str) -> bool:
         """Say whether the item is a variant, or was one."""
@@ -121,17 +68,27 @@ class Items:
         """The variants of a product, by item."""
         return dict(self._products.get(product_id, {}))
 
-    def is_newest(self, product_id: str, at: int) -> bool:
-        """Say whether nothing later is known of a product, and note that it is as of now.
+    def note(self, product_id: str, key: Key, present: AbstractSet[str] | None) -> bool:
+        """Note which variants a product has, unless something later is known of it.
 
         Args:
             product_id: of the platform.
-            at: when the message was true, in epoch milliseconds.
+            key: when that was so.
+            present: ids of variants, the platform's; None: there may be others.
+
+        Returns:
+            Whether nothing later is known.
         """
-        if at < self._newest.get(product_id, at):
+        before = self._newest.get(product_id)
+        if before is not None and key < before[0]:
             return False
-        self._newest[product_id] = at
+        self._newest[product_id] = key, present
         return True
+
+    def may_have(self, product_id: str, external_id: str) -> bool:
+        """Say whether the product still has a variant, by the latest that is known of it."""
+        _, present = self._newest.get(product_id, (None, None))
+        return present is None or external_id in present
 
     def learn(self, learned: Learned) -> None:
         """Take in which item is which variant, or that it is none any more."""

@@ -45,8 +45,8 @@ class ProductReader:
         self._storefront = (settings.storefront or "").rstrip("/")
         self._currency = settings.currency
 
-    def of(self, product: Product, stamp: Stamp) -> "VariantReader":
-        """Begin with a product, given the stamp of its message.
+    def of(self, product: Product, stamp: Stamp, arrived_at: int) -> "VariantReader":
+        """Begin with a product, given the stamp of its message and when that came.
 
         Raises:
             Unfit: the product's id is unfit.
@@ -61,7 +61,9 @@ class ProductReader:
                 "currency": self._currency,
             }
         )
-        return VariantReader(product, stamp, shared, link, by_location=self._by_location)
+        return VariantReader(
+            product, stamp, arrived_at, shared, link, by_location=self._by_location
+        )
 
 
 class VariantReader:
@@ -70,6 +72,7 @@ class VariantReader:
     Args:
         product: the product.
         stamp: what all its figures bear.
+        arrived_at: when its message came.
         shared: fields that are the same for all its variants.
         link: to the product; a variant's id belongs behind it.
         by_location: whether figures come from elsewhere.
@@ -79,12 +82,14 @@ class VariantReader:
         self,
         product: Product,
         stamp: Stamp,
+        arrived_at: int,
         shared: dict[str, str | int | float] | None,
         link: str | None,
         *,
         by_location: bool,
     ) -> None:
         self._stamp = stamp
+        self._arrived_at = arrived_at
         self._shared = shared
         self._link = link
         self._by_location = by_location
@@ -103,7 +108,8 @@ class VariantReader:
         stamp = self._stamp
         at = stamp.at
         if variant.updated_at is not None:
-            at = max(at, to_second(moment(variant.updated_at, "a variant's updated_at")))
+            own = moment(variant.updated_at, "a variant's updated_at", self._arrived_at)
+            at = max(at, to_second(own))
         return StockEvent(
             variant_id=shopify_variant(text_of_id(variant.id, "a variant's id")),
             quantity=0 if self._by_location else _quantity(variant),

@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.inbound.contract import Message
 from connectors.inbound.records import StockEvent
-from connectors.inbound.webhook_reading import check_not_ahead, is_past, moment, short_text
+from connectors.inbound.webhook_reading import is_past, moment, short_text
 from schemas.timestamps import parse_timestamp
 
 __all__ = ["Stamp", "stamp_of", "to_second"]
@@ -37,12 +37,24 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
     event_id: str | None
     source: str
 
-    def removal(self, variant_id: str) -> StockEvent:
-        """Make the event by which a variant loses all its figures."""
+    @property
+    def key(self) -> tuple[int, int]:
+        """What orders messages."""
+        return self.at, self.sequence
+
+    def figure(self, variant_id: str, location_id: str | None, quantity: int | None) -> StockEvent:
+        """Make the figure of a variant at a location.
+
+        Args:
+            variant_id: ours.
+            location_id: of the platform; None: of all of them.
+            quantity: None: there is none any more.
+        """
         return StockEvent(
             variant_id=variant_id,
-            quantity=None,
+            quantity=quantity,
             occurred_at=self.at,
+            location_id=location_id,
             sequence=self.sequence,
             event_id=self.event_id,
             source=self.source,
@@ -58,12 +70,11 @@ def stamp_of(message: Message, updated_at: str | None, source: str) -> Stamp:
         source: name of the source.
 
     Raises:
-        Unfit: `updated_at` is no time, or has not come.
+        Unfit: `updated_at` is no time, or of one that has not come.
     """
     triggered_at = _triggered_at(message)
     if updated_at is not None:
-        at = moment(updated_at, "updated_at")
-        check_not_ahead(at, message.arrived_at)
+        at = moment(updated_at, "updated_at", message.arrived_at)
     else:
         at = message.arrived_at if triggered_at is None else triggered_at
     sequence = at if triggered_at is None else triggered_at

@@ -9,7 +9,8 @@ they are missing in a later message of their product. `products/delete` has only
 so its variants must have been learned.
 
 **Learned** is what every message of a product says, also where it was known: what could not be kept
-is learned again when the message is repeated.
+is learned again when the message is repeated. So are removals: a message whose records could not be
+written comes again, and takes away again what it took away.
 """
 
 from collections.abc import Iterable
@@ -17,8 +18,9 @@ from dataclasses import replace
 from typing import Final
 
 from connectors.inbound.contract import Learned, Mapped, Message
+from connectors.inbound.held import MOST_HELD, HeldFigures
 from connectors.inbound.records import StockEvent, Unfit
-from connectors.inbound.shopify_items import HeldLevels, Items, PlacedLevel
+from connectors.inbound.shopify_items import Items, Removals
 from connectors.inbound.shopify_products import ProductReader, learned_of
 from connectors.inbound.shopify_settings import ShopifySettings, shopify_variant
 from connectors.inbound.shopify_shapes import Level, OnlyId, Product
@@ -28,7 +30,7 @@ from connectors.inbound.webhook_source import gather, mapped, together
 
 __all__ = ["ShopifyStock"]
 
-_MOST_HELD: Final = 10_000
+_MOST_REMOVALS: Final = 10_000
 _IGNORED_LEVEL: Final = Mapped(ignored="levels")
 _GONE: Final = Mapped(ignored="gone_item")
 
@@ -46,7 +48,8 @@ class ShopifyStock:
         self._source = source
         self._products = ProductReader(settings)
         self._items = Items()
-        self._held = HeldLevels(_MOST_HELD)
+        self._held = HeldFigures(MOST_HELD)
+        self._removals = Removals(_MOST_REMOVALS)
 
     def learn(self, learned: Learned) -> bool:
         """Take in which item is which variant.
@@ -63,7 +66,7 @@ class ShopifyStock:
         """Make records of the figures that waited for items, where these are known now."""
         known = [(item_id, self._items.variant_of(item_id)) for item_id in item_ids]
         return gather(
-            [level.event(v) for item, v in known if v is not None for level in self._held.of(item)],
+            [each for item, v in known if v is not None for each in self._held.of(item, v)],
             _unchanged,
         )
 
@@ -82,16 +85,16 @@ class ShopifyStock:
             return _IGNORED_LEVEL
         item_id = text_of_id(level.inventory_item_id, "inventory_item_id")
         location_id = text_of_id(level.location_id, "location_id")
-        placed = PlacedLevel(
-            location_id, quantity, stamp_of(message, level.updated_at, self._source)
-        )
         variant_id = self._items.variant_of(item_id)
+        stamp = stamp_of(message, level.updated_at, self._source)
+        figure = stamp.figure(variant_id or "", location_id, quantity)
         if variant_id is not None:
             self._held.forget(item_id, location_id)
-            return mapped(placed.event(variant_id))
+            return mapped(figure)
+        # An older message may have taken it for gone; then a newer one of its product names it.
+        self._held.hold(item_id, figure)
         if self._items.knows(item_id):
             return _GONE
-        self._held.hold(item_id, placed)
         raise Unfit(
             "unknown_item",
             f"inventory item {item_id} is of no product seen so far; its figure waits for one",
@@ -105,17 +108,19 @@ class ShopifyStock:
         """
         stamp = stamp_of(message, product.updated_at, self._source)
         product_id = text_of_id(product.id, "the product's id")
-        found = gather(product.variants or (), self._products.of(product, stamp).event_of)
-        if not self._items.is_newest(product_id, stamp.at):
+        reader = self._products.of(product, stamp, message.arrived_at)
+        variants, present = product.variants or (), product.all_variants()
+        if not self._items.note(product_id, stamp.key, present):
             # What an older message knows of may be gone since.
-            return found
-        gone = self._vanished(product, product_id)
-        removals = self._remove(gone, stamp)
+            still = [each for each in variants if self._items.may_have(product_id, str(each.id))]
+            again = self._remove(product_id, (), stamp)
+            return together([gather(still, reader.event_of), again])
+        found = gather(variants, reader.event_of)
+        removals = self._remove(product_id, self._vanished(product_id, present), stamp)
         learned = learned_of(product, product_id)
         waiting = [each.item_id for each in learned if self.learn(each)]
-        return replace(
-            together([found, removals, self.released(waiting)]), learned=(*learned, *gone)
-        )
+        said = together([found, removals, self.released(waiting)])
+        return replace(said, learned=(*learned, *said.learned))
 
     def deleted_product(self, message: Message, deleted: OnlyId) -> Mapped:
         """Take the deletion of a product.
@@ -124,12 +129,12 @@ class ShopifyStock:
             Unfit: its variants are not known.
         """
         product_id = text_of_id(deleted.id, "the product's id")
+        stamp = stamp_of(message, None, self._source)
+        self._items.note(product_id, stamp.key, frozenset())
         if not self._items.knows_product(product_id):
             raise Unfit("unknown_product", f"product {product_id} is deleted, its variants unknown")
-        stamp = stamp_of(message, None, self._source)
-        self._items.is_newest(product_id, stamp.at)
-        gone = self._items.gone(product_id, ())
-        return replace(self._remove(gone, stamp), learned=tuple(gone)) if gone else _GONE
+        found = self._remove(product_id, self._items.gone(product_id), stamp)
+        return found if found.learned else _GONE
 
     def deleted_item(self, message: Message, deleted: OnlyId) -> Mapped:
         """Take the deletion of an inventory item, and so of its variant.
@@ -138,24 +143,33 @@ class ShopifyStock:
             Unfit: the item's id is unfit.
         """
         item_id = text_of_id(deleted.id, "the item's id")
-        gone = [Learned(item_id, None)]
-        if self._items.variant_of(item_id) is None:
-            self.learn(gone[0])
-            return replace(_GONE, learned=tuple(gone))
-        stamp = stamp_of(message, None, self._source)
-        return replace(self._remove(gone, stamp), learned=tuple(gone))
+        found = self._remove(
+            item_id, [Learned(item_id, None)], stamp_of(message, None, self._source)
+        )
+        return found if found.records else replace(_GONE, learned=found.learned)
 
-    def _vanished(self, product: Product, product_id: str) -> list[Learned]:
-        present = product.all_variants()
+    def _vanished(self, product_id: str, present: Iterable[str] | None) -> list[Learned]:
         if present is None:
             return []
-        return self._items.gone(product_id, [shopify_variant(each) for each in present])
+        return self._items.gone(product_id, map(shopify_variant, present))
 
-    def _remove(self, gone: Iterable[Learned], stamp: Stamp) -> Mapped:
-        variants = [self._items.variant_of(each.item_id) for each in gone]
-        for each in gone:
+    def _remove(self, subject: str, gone: Iterable[Learned], stamp: Stamp) -> Mapped:
+        """Take away what is gone, and what this very message has taken away before."""
+        variants = {each: self._items.variant_of(each.item_id) for each in gone}
+        for each in variants:
             self.learn(each)
-        return gather([stamp.removal(each) for each in variants if each is not None], _unchanged)
+        taken = self._removals.add(
+            (subject, stamp.key),
+            {each: variant for each, variant in variants.items() if variant is not None},
+        )
+        # What a newer message has named again in the meantime stays.
+        still = {
+            each: variant
+            for each, variant in taken.items()
+            if self._items.variant_of(each.item_id) is None
+        }
+        removed = gather(still.values(), lambda variant: stamp.figure(variant, None, None))
+        return replace(removed, learned=tuple(variants | still))
 
 
 def _unchanged(event: StockEvent) -> StockEvent:

@@ -104,23 +104,25 @@ def whole_units(amount: Amount, name: str) -> int:
     return units
 
 
-def moment(value: str | int, name: str) -> int:
+def moment(value: str | int, name: str, arrived_at: int) -> int:
     """Return a time in epoch milliseconds, given as RFC 3339 text with an offset, or as such.
 
     Raises:
-        Unfit: it is neither, or before 2001.
+        Unfit: it is neither, before 2001, or see `check_not_ahead`.
     """
     try:
-        return parse_timestamp(value)
+        found = parse_timestamp(value)
     except ValueError as error:
         raise Unfit("bad_timestamp", f"{name} is {error}") from None
+    check_not_ahead(found, arrived_at)
+    return found
 
 
 def check_not_ahead(at: int, arrived_at: int) -> None:
-    """See that what is remembered of a message is not of a time that has not come.
+    """See that what a message says is not of a time that has not come.
 
-    The contract refuses such records (docs/semantics.md section 1); here nothing may be learned
-    from them either, or all that is true later would look old.
+    The contract refuses such records (docs/semantics.md section 1), so none is made; nor may
+    anything be learned from them, or all that is true later would look old.
 
     Raises:
         Unfit: it is more than ten minutes later than its arrival.

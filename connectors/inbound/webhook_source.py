@@ -16,6 +16,7 @@ from connectors.inbound.webhook_secrets import HEADER, HeaderSecrets, Secret
 __all__ = [
     "HeaderSource",
     "HookSettings",
+    "LearningSource",
     "SharedSecretSettings",
     "WebhookSource",
     "each_of",
@@ -104,6 +105,28 @@ class HeaderSource(WebhookSource):
     @override
     def _is_proven(self, message: Message) -> bool:
         return self._secrets.match(message.headers)
+
+
+class LearningSource(HeaderSource):
+    """The same, where the platform names its items and not their variants.
+
+    Args:
+        kind: of the source.
+        name: of its table.
+        settings: the header and its secrets.
+    """
+
+    def __init__(self, kind: str, name: str, settings: SharedSecretSettings) -> None:
+        super().__init__(kind, name, settings)
+        self._variants: dict[str, str] = {}
+
+    @override
+    def learn(self, learned: Learned) -> None:
+        """Take in which item is which variant."""
+        if learned.variant_id is None:
+            self._variants.pop(learned.item_id, None)
+        else:
+            self._variants[learned.item_id] = learned.variant_id
 
 
 def mapped(event: StockEvent) -> Mapped:

@@ -15,9 +15,8 @@ from connectors.inbound.saleor import SaleorSettings, SaleorSource
 from connectors.inbound.scayle import ScayleSettings, ScayleSource
 from connectors.inbound.shopify import ShopifySource
 from connectors.inbound.shopify_settings import ShopifySettings
-from schemas.records import Inventory
+from schemas.decode import decode_inventory
 from schemas.timestamps import parse_timestamp
-from schemas.validation import validate_record
 
 __all__ = ["NOW", "SOURCES", "ms", "reasons", "said", "sample", "values"]
 
@@ -48,7 +47,7 @@ def said(body: object, place: str = "", **headers: str) -> Message:
 def values(mapped: Mapped) -> list[dict[str, Any]]:
     """The records, each held against the contract, and keyed by its variant."""
     for record in mapped.records:
-        assert record.variant_id == validate_record(Inventory, record.value).variant_id
+        assert record.variant_id == decode_inventory(record.value, NOW).variant_id
     return [json.loads(record.value) for record in mapped.records]
 
 

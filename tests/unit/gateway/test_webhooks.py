@@ -40,14 +40,18 @@ class Words:
         """Split the body."""
         self.seen.append(message)
         words = message.body.decode().split()
-        good = [word for word in words if word not in {"bad", "item"}]
+        good = [word for word in words if word not in {"bad", "item", "gone"}]
         return Mapped(
             tuple(
                 write_record(StockEvent(variant_id=word, quantity=1, occurred_at=NOW))
                 for word in good
             ),
             tuple(Refusal("bad_word", "a word is bad") for word in words if word == "bad"),
-            tuple(Learned("I", "V") for word in words if word == "item"),
+            tuple(
+                Learned("I", "V" if word == "item" else None)
+                for word in words
+                if word in {"item", "gone"}
+            ),
             None if words else "empty",
         )
 
@@ -61,6 +65,7 @@ class Shop:
     def __init__(self, *, signed: bool = True) -> None:
         self.written: list[tuple[str, bytes, bytes, dict[str, bytes]]] = []
         self.kept: list[tuple[str, Learned]] = []
+        self.order: list[str] = []
         self.is_away = False
         self.source = Words()
         self.intake = Intake(self.source, signed)
@@ -77,10 +82,12 @@ class Shop:
         if self.is_away:
             raise NotAcknowledged("no broker answers")
         self.written.append((topic, key, value, dict(headers)))
+        self.order.append("written")
 
     async def keep(self, name: str, learned: Sequence[Learned]) -> None:
         """Keep what was learned."""
         self.kept += [(name, each) for each in learned]
+        self.order += ["kept"] * len(learned)
 
     def post(self, body: str, path: str = "/ingest/words", **headers: str) -> tuple[int, Any]:
         """Status and answer."""
@@ -170,9 +177,10 @@ def test_a_platform_that_does_not_sign_needs_a_key() -> None:
 
 
 def test_what_was_learned_is_kept_before_anything_is_written(shop: Shop) -> None:
-    """Under the source's name."""
-    assert (200, {"records": 0}) == shop.post("item")
-    assert [("words", Learned("I", "V"))] == shop.kept
+    """Under the source's name; what is no more is forgotten when its records are safe."""
+    assert (200, {"records": 1}) == shop.post("gone A item")
+    assert [("words", Learned("I", "V")), ("words", Learned("I", None))] == shop.kept
+    assert ["kept", "written", "kept"] == shop.order
 
 
 def test_what_is_right_and_means_nothing_is_said_so(shop: Shop) -> None:

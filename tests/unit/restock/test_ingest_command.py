@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
+from connectors.errors import InboundError
 from restock.cli import main
 from restock.commands.ingest import ingest
 from restock.errors import ConfigError, UsageError
@@ -115,6 +116,22 @@ def test_files_that_make_no_sense(tmp_path: Path) -> None:
         ingest("feed", file, every="1m")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         ingest("restock", tmp_path, dry_run=True)
+
+
+def test_the_file_of_a_feed_that_is_cut_is_named(tmp_path: Path) -> None:
+    """There may be many."""
+    (tmp_path / "cut.json").write_bytes(b'[{"id": "a"')
+    with pytest.raises(InboundError, match=r"cut\.json: the feed is cut short"):
+        ingest("feed", tmp_path / "cut.json", dry_run=True)
+
+
+def test_a_setting_of_the_environment_that_is_nested_without_end_is_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And so refused as any other."""
+    monkeypatch.setenv("RESTOCK_INGEST__FEED__URL", "[" * 100_000)
+    with pytest.raises(ConfigError, match="url must be a URL"):
+        ingest("feed", dry_run=True)
 
 
 def test_a_wrong_table_is_named_with_its_file(tmp_path: Path) -> None:

@@ -139,7 +139,8 @@ def test_a_change_is_added_once() -> None:
     source = _adding()
     source.map(_hook(5, 0))
     source.map(_change(-1, 1, "a"))
-    assert "repeated" == source.map(_change(-1, 1, "a")).ignored
+    for _ in range(2):  # the first time it may not have been written
+        assert (4, 1) == _figure(source.map(_change(-1, 1, "a")))
     assert (3, 2) == _figure(source.map(_change(-1, 2, "a")))
 
 

@@ -103,7 +103,22 @@ def test_a_batch() -> None:
     assert ["missing_field"] == reasons(found)
     assert None is source().event_id(batch)
     kind = "application/cloudevents-batch+json"
-    assert "no_items" == source().map(message([], content_type=kind)).ignored
+    assert "empty" == source().map(message([], content_type=kind)).ignored
+
+
+def test_an_event_that_is_none_does_not_hold_up_the_others_of_its_batch() -> None:
+    """It is refused by itself, as an item is."""
+    kind = "application/cloudevents-batch+json"
+    batch = message([EVENT, {**EVENT, "specversion": "0.3"}, EVENT], content_type=kind)
+    found = source().map(batch)
+    assert (2, ["bad_cloudevent"]) == (len(found.records), reasons(found))
+
+
+@pytest.mark.parametrize("time", ["2099-01-01T00:00:00Z", "2025-11-20T12:10:10Z"])
+def test_an_event_that_has_not_occurred_is_refused(time: str) -> None:
+    """More than ten minutes ahead: its records would be no valid ones."""
+    one = message({**EVENT, "time": time}, content_type="application/cloudevents+json")
+    assert ["in_the_future"] == reasons(source().map(one))
 
 
 @pytest.mark.parametrize("headers", [{}, {"content_type": "application/json"}])

@@ -261,3 +261,15 @@ def test_no_message_makes_it_raise(body: object, row: object, place: object) -> 
     for one in (body, change("u", row, row, source=place), change("d", row, None)):
         for record in mapped(one, "[", scale=2).records:
             validate_record(Inventory, record.value)
+
+
+@pytest.mark.parametrize("op", ["u", "d"])
+def test_a_change_that_has_not_been_made_yet_is_refused(op: str) -> None:
+    """By the database's clock, or by a column."""
+    ahead = MYSQL | {"ts_ms": ARRIVAL + 600_001}
+    row = ROW | {"at": ARRIVAL + 600_001}
+    assert ["in_the_future"] == reasons(mapped(change(op, ROW, ROW, source=ahead)))
+    if op == "u":
+        columns = {"occurred_at": "at"}
+        found = mapped(change(op, ROW, row), columns=columns, time_format="epoch_ms")
+        assert ["in_the_future"] == reasons(found)

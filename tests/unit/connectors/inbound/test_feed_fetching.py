@@ -97,6 +97,14 @@ def test_a_file_of_certificates_that_cannot_be_read_is_named(
         ({"Date": "Thu, 20 Nov 2025 12:00:00 GMT"}, 1_763_640_000_000),
         ({"Last-Modified": "x", "Date": "Thu, 20 Nov 2025 12:00:00 GMT"}, 1_763_640_000_000),
         ({"Last-Modified": "yesterday"}, None),
+        (
+            {
+                "Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT",
+                "Date": "Thu, 20 Nov 2025 12:00:00 GMT",
+            },
+            1_763_640_000_000,
+        ),
+        ({"Date": "Thu, 20 Nov 2025 12:00:00 -0000"}, 1_763_640_000_000),
         ({}, None),
     ],
 )

@@ -48,7 +48,19 @@ SPOILS = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
     | st.sampled_from(
-        ["", "\x00", "\ud800", "relative", "2026-11-20T09:00:00Z", 10**400, 2**63, -(2**53), [], {}]
+        [
+            "",
+            "\x00",
+            "\ud800",
+            "relative",
+            "2026-11-20T09:00:00Z",
+            "2099-01-01T00:00:00Z",
+            10**400,
+            2**63,
+            -(2**53),
+            [],
+            {},
+        ]
     )
 )
 NAMES = st.sampled_from(

@@ -106,6 +106,25 @@ def test_source_items_need_to_know_the_variant_of_a_sku() -> None:
     assert ["unknown_item"] * 2 == reasons(source.map(items))
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_source_item_waits_for_its_variant(*, is_told: bool) -> None:
+    """With its time, and until a newer one has come; another process may have learned it."""
+    source = _source(figures="sources")
+    source.map(said(sample("magento_source_items.json")))
+    stock_item = said(STOCK_ITEM | {"sku": "COAT-M"})
+    if is_told:
+        source.learn(Learned("COAT-M", VARIANT))
+        stock_item = said({"sku": "OTHER", "product_id": 5, "qty": 1})
+    found = values(source.map(stock_item))[1:]
+    expected = [(VARIANT, "berlin", 4, NOW), (VARIANT, "malmo", 0, NOW)]
+    assert expected == [
+        (each["variant_id"], each["location_id"], each["quantity"], each["occurred_at"])
+        for each in found
+    ]
+    source.map(said(sample("magento_source_items.json")))
+    assert 1 == len(source.map(said(STOCK_ITEM | {"sku": "COAT-M"})).records)
+
+
 def test_only_one_kind_of_figures_is_taken() -> None:
     """With sources, a stock item brings its policy, and 0 of a place of its own."""
     ignored = _source().map(said(sample("magento_source_items.json")))

@@ -44,6 +44,22 @@ def reasons(found: Mapped) -> list[str]:
     return [refusal.reason for refusal in found.refusals]
 
 
+@pytest.mark.parametrize(
+    ("at", "is_refused"), [("2025-11-20T12:10:00.000Z", False), ("2025-11-20T12:10:00.001Z", True)]
+)
+def test_a_time_that_has_not_come_is_refused(at: str, is_refused: bool) -> None:  # noqa: FBT001
+    """The flow would only make a dead letter of its record; clocks may differ by ten minutes."""
+    found = mapped({"sku": "A", "stock": 1, "at": at})
+    assert (["in_the_future"] if is_refused else []) == [each.reason for each in found.refusals]
+
+
+@pytest.mark.parametrize("price", [10**400 // 10**92, 2**53, -(2**70)])
+def test_a_price_that_not_everybody_reads_alike_is_left_out(price: int) -> None:
+    """The figure is taken; a price beyond double range would make it a dead letter."""
+    found = only(mapped({"sku": "A", "stock": 1, "at": AT, "p": price}, product={"price": "/p"}))
+    assert "product" not in found
+
+
 def test_a_flat_message() -> None:
     """The least there is to say."""
     assert {

@@ -4,11 +4,14 @@
 import json
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from connectors.errors import InboundError
 from connectors.inbound.feed import FeedSource
 from connectors.inbound.feed_settings import FeedSettings
 from connectors.inbound.reconcile import Counts, Reconciled, Stream, reconcile
+from tests.naive.replay import replay
 
 AT = 1_763_640_000_000
 SOURCE = FeedSource(FeedSettings(variant_prefix=""))
@@ -108,6 +111,46 @@ def test_totals_do_not_mix_with_figures_by_location(
     done = compare({"v": 9}, stream_of(*({"variant_id": "v", **one} for one in records)))
     assert is_mixed == (done.counts.mixed == 1)
     assert is_mixed == (written(done) == {})
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@example([("A", None, 2, 0), (None, 1, 1, 0)])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([None, "A", "B"]),
+            st.sampled_from([None, 0, 1, 2]),
+            st.integers(0, 4),
+            st.integers(0, 1),
+        ),
+        min_size=1,
+        max_size=7,
+    )
+)
+def test_the_stream_knows_the_figures_that_the_flow_knows(
+    events: list[tuple[str | None, int | None, int, int]],
+) -> None:
+    """Whatever the order: what it took for the same, the flow would never learn."""
+    records: list[dict[str, object]] = [
+        {
+            "variant_id": "v",
+            "location_id": location,
+            "quantity": quantity,
+            "occurred_at": AT + later,
+            "sequence": sequence,
+        }
+        for location, quantity, later, sequence in events
+    ]
+    known = stream_of(*records).get("v")
+    assert known is not None
+    found: dict[str | None, int] = {
+        place: one for place, (_, one) in (known.locations or {}).items() if one is not None
+    }
+    if known.quantity is not None:
+        found[None] = known.quantity
+    lines = [{"at": AT + 1_000, "topic": "inventory", "value": record} for record in records]
+    model = replay(lines, {}).model.variants["v"]
+    assert {place: one.quantity for place, one in model.figures.items()} == found
 
 
 def test_absent_variants_are_counted_and_left_alone() -> None:

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from connectors.inbound.contract import Message
 from connectors.inbound.saleor import SaleorSettings, SaleorSource
-from tests.support.platforms import ms, reasons, said, sample, values
+from tests.naive.replay import replay
+from tests.support.platforms import NOW, ms, reasons, said, sample, values
 
 EVENT: dict[str, Any] = json.loads(sample("saleor_stock_updated.json"))
 VARIANT = "$custom:::$default:::UHJvZHVjdFZhcmlhbnQ6MQ=="
@@ -24,12 +25,13 @@ KEY, OTHER = (generate_private_key(65_537, 2048) for _ in range(2))
 
 def test_the_figure_of_a_warehouse_is_what_is_not_allocated() -> None:
     """What is ordered but not yet sent is still in the warehouse, and sold."""
-    first, second = values(_source().map(said(EVENT)))
+    first, second, _ = values(_source().map(said(EVENT)))
     assert {
         "variant_id": VARIANT,
         "quantity": 6,
         "occurred_at": ms("2026-11-20T09:00:00.250Z"),
         "location_id": "V2FyZWhvdXNlOjE=",
+        "sequence": 1,
         "policy": "deny",
         "product": {"product_id": "UHJvZHVjdDo3", "title": "Winter coat", "variant_title": "M"},
         "source": "saleor",
@@ -40,7 +42,51 @@ def test_the_figure_of_a_warehouse_is_what_is_not_allocated() -> None:
 @pytest.mark.parametrize("wrapped", [{"event": EVENT}, {"data": {"event": EVENT}}])
 def test_an_event_may_be_wrapped(wrapped: object) -> None:
     """As GraphQL answers."""
-    assert 2 == len(_source().map(said(wrapped)).records)
+    assert _source().map(said(EVENT)) == _source().map(said(wrapped))
+
+
+def test_nobody_makes_it_read_a_message_a_thousand_times() -> None:
+    """GraphQL has two wrappers: what is in more of them is no event."""
+    body = b'{"data":' * 500 + json.dumps(EVENT).encode() + b"}" * 500
+    assert ["missing_field"] == reasons(_source().map(said(body)))
+
+
+@pytest.mark.parametrize(("left", "told"), [([0], 0), ([], 0), ([1], 1)])
+def test_a_warehouse_that_is_not_listed_any_more_has_nothing(left: list[int], told: int) -> None:
+    """Its figure would be offered for ever; the others are not interrupted by its removal."""
+    stocks = [
+        {"quantity": quantity, "quantityAllocated": 0, "warehouse": {"id": name}}
+        for name, quantity in (("A", 0), ("B", 4), ("C", 5))
+    ]
+    later = {"issuedAt": "2026-11-20T10:00:00Z"}
+    both = said(EVENT | {"productVariant": EVENT["productVariant"] | {"stocks": stocks[:2]}})
+    rest = EVENT["productVariant"] | {"stocks": [stocks[number] for number in left]}
+    source = _source()
+    stock = [
+        values(source.map(each)) for each in (both, said(EVENT | later | {"productVariant": rest}))
+    ]
+    wish = {"type": "subscribe", "variant_id": VARIANT, "profile": {"id": "p"}}
+    lines: list[dict[str, object]] = [
+        {"at": NOW + number, "topic": "inventory", "value": value}
+        for number, value in enumerate([*stock[0], *stock[1]])
+    ]
+    lines.append(
+        {
+            "at": NOW + 100,
+            "topic": "subscriptions",
+            "value": wish | {"occurred_at": "2026-11-19T00:00:00Z"},
+        }
+    )
+    # The cycle is still the first: at no time was nothing left.
+    found = [value["cycle"] for _, value in replay(lines, {}).notifications]
+    assert [1] * told == found
+
+
+def test_where_a_warehouse_is_refused_nothing_is_removed() -> None:
+    """It may be the one."""
+    stocks = [*EVENT["productVariant"]["stocks"][:1], {"quantity": 1, "warehouse": {"id": "X"}}]
+    found = _source().map(_variant(stocks=stocks))
+    assert (["no_figure"], [6]) == (reasons(found), [each["quantity"] for each in values(found)])
 
 
 def test_with_totals_it_is_what_is_available() -> None:
@@ -53,7 +99,7 @@ def test_with_totals_it_is_what_is_available() -> None:
 @pytest.mark.parametrize(("tracked", "policy"), [(True, "deny"), (False, "continue"), (None, None)])
 def test_what_is_not_tracked_can_always_be_bought(tracked: object, policy: str | None) -> None:
     """So its policy is to continue."""
-    value, _ = values(_source().map(_variant(trackInventory=tracked)))
+    value, *_ = values(_source().map(_variant(trackInventory=tracked)))
     assert policy == value.get("policy")
 
 

@@ -183,13 +183,93 @@ def test_a_deleted_product_takes_its_variants_with_it() -> None:
     ]
     assert {ms("2026-11-21T10:00:00Z")} == {value["occurred_at"] for value in values(mapped)}
     assert {None} == {learned.variant_id for learned in mapped.learned}
-    assert "gone_item" == source.map(message).ignored
+
+
+@pytest.mark.parametrize(
+    ("topic", "body", "gone"),
+    [
+        ("products/delete", {"id": int(PRODUCT_ID)}, [FIRST, SECOND]),
+        ("inventory_items/delete", {"id": ITEMS[0]}, [FIRST]),
+        ("products/update", None, [SECOND]),
+    ],
+)
+def test_a_removal_is_said_again_when_its_message_is_repeated(
+    topic: str, body: object, gone: list[str]
+) -> None:
+    """Its records may not have been written: the variants would be offered for ever."""
+    later = "2026-11-21T09:00:00Z"
+    source = _source()
+    source.map(_webhook(PRODUCT))
+    message = said(
+        body or _without_second() | {"updated_at": later},
+        x_shopify_topic=topic,
+        x_shopify_triggered_at=later,
+    )
+    first = source.map(message)
+    assert gone == [value["variant_id"] for value in values(first) if value["quantity"] is None]
+    newer = _webhook(_without_second() | {"updated_at": "2026-11-21T09:30:00Z"})
+    assert first == source.map(message)
+    if body is None:
+        # An older message teaches nothing, but says what it took away.
+        source.map(newer)
+        again = source.map(message)
+        assert {record.value for record in first.records} == {
+            record.value for record in again.records
+        }
+
+
+def test_a_variant_that_came_back_is_not_taken_away_by_the_message_that_did_so() -> None:
+    """A newer message has named it since."""
+    source = _source()
+    source.map(_webhook(PRODUCT))
+    without = _webhook(_without_second() | {"updated_at": "2026-11-21T09:00:00Z"})
+    source.map(without)
+    source.map(_webhook(PRODUCT | {"updated_at": "2026-11-21T09:30:00Z"}))
+    again = source.map(without)
+    assert ([FIRST], ()) == ([value["variant_id"] for value in values(again)], again.learned)
+
+
+def test_a_level_of_an_item_that_was_taken_for_gone_waits_for_its_product() -> None:
+    """An older message that came to a process which knew of no newer one has said so."""
+    source = _source()
+    source.learn(Learned(ITEMS[1], SECOND, PRODUCT_ID))
+    source.map(_webhook(_without_second()))
+    level = {"inventory_item_id": int(ITEMS[1]), "location_id": 1, "available": 7}
+    assert "gone_item" == source.map(said(level)).ignored
+    found = values(source.map(_webhook(PRODUCT | {"updated_at": "2026-11-21T09:00:00Z"})))
+    assert [(SECOND, 7)] == [
+        (value["variant_id"], value["quantity"])
+        for value in found
+        if value["location_id"] != "products"
+    ]
 
 
 def test_a_deleted_product_that_nobody_knows_is_refused() -> None:
     """Something of it may still be offered: somebody should look."""
     message = said({"id": 5}, x_shopify_topic="products/delete")
     assert ["unknown_product"] == reasons(_source().map(message))
+
+
+@pytest.mark.parametrize("figures", ["locations", "totals"])
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_what_is_gone_does_not_come_back_with_an_older_message(
+    *, is_deleted: bool, figures: str
+) -> None:
+    """The first that is heard of a product may be its end, or a variant's: nobody is told."""
+    source = _source(figures=figures)
+    gone = said(
+        {"id": int(PRODUCT_ID)} if is_deleted else PRODUCT | {"variants": [], "variant_gids": None},
+        x_shopify_topic="products/delete" if is_deleted else "products/update",
+        x_shopify_triggered_at="2026-11-20T09:00:00.9Z",
+    )
+    source.map(gone)
+    older = said(
+        PRODUCT,
+        x_shopify_topic="products/update",
+        x_shopify_triggered_at="2026-11-20T09:00:00.1Z",
+    )
+    mapped = source.map(older)
+    assert ((), (), "empty") == (mapped.records, mapped.learned, mapped.ignored)
 
 
 def test_a_deleted_item_takes_its_variant_with_it() -> None:
@@ -200,7 +280,6 @@ def test_a_deleted_item_takes_its_variant_with_it() -> None:
     mapped = source.map(message)
     assert [(FIRST, None)] == [(v["variant_id"], v["quantity"]) for v in values(mapped)]
     assert (Learned(ITEMS[0], None),) == mapped.learned
-    assert "gone_item" == source.map(message).ignored
     unknown = said({"id": 404}, x_shopify_topic="inventory_items/delete")
     assert "gone_item" == source.map(unknown).ignored
 
