@@ -140,8 +140,9 @@ def test_a_topic_that_is_read_can_be_watched(
     second = start(shop, "shopify", "--topic", shop.topics.orders)
     made = 'restock_ingest_records_total{source="shopify"}'
     until(lambda: metrics(port, "restock_ingest_records_total").get(made, 0) > 1)
-    last = metrics(port, "restock_ingest_last_message_timestamp_seconds")
-    assert before < last['restock_ingest_last_message_timestamp_seconds{source="shopify"}']
+    taken = 'restock_ingest_last_message_timestamp_seconds{source="shopify"}'
+    until(lambda: taken in metrics(port, "restock_ingest_last_message_timestamp_seconds"))
+    assert before < metrics(port, "restock_ingest_last_message_timestamp_seconds")[taken]
     code, errors = stop(second)
     assert 0 == code
     assert "messages whose item was unknown were taken again" in errors
