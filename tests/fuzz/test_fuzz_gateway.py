@@ -48,7 +48,7 @@ SOMEBODY = Waiting(
     "0" * 32, "V", Person(email="ann@example.com"), ("EMAIL",), None, None, 0, NOW, None, 1, 1
 )
 LIMITED = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     database=None,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-_RUNS = 40_000
+_RUNS = 15_000
 
 
 def test_made_up_bytes_come_to_an_answer(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from tests.support.shop import Shop, stop
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example" / "events.jsonl"
 
+# For what does not depend on the broker.
+ON_MOCK = pytest.mark.parametrize("bootstrap_servers", ["mock"], indirect=True)
+
 
 def start(shop: Shop, *arguments: str) -> "subprocess.Popen[str]":
     """Starts the command; it is ended with the shop."""
@@ -38,6 +41,7 @@ def wait_for_fetches(documents: Documents, count: int) -> None:
     until(lambda: len(documents.asked) >= before + count)
 
 
+@ON_MOCK
 def test_a_trace_is_loaded(make_shop: MakeShop) -> None:
     """Its stock figures are in the topic afterwards, and the summary says so."""
     shop = make_shop()
@@ -60,6 +64,7 @@ def test_a_topic_is_read_until_sigterm(make_shop: MakeShop) -> None:
     assert "1 message read, 1 record written, 0 refused" in errors
 
 
+@ON_MOCK
 def test_a_feed_is_fetched_again_and_again(make_shop: MakeShop) -> None:
     """One that is broken is said to be, and the next one counts."""
 
@@ -87,6 +92,7 @@ def test_a_feed_is_fetched_again_and_again(make_shop: MakeShop) -> None:
     assert 1 == len(shop.read(shop.topics.inventory))
 
 
+@ON_MOCK
 def test_errors_are_one_line_with_their_exit_code(make_shop: MakeShop) -> None:
     """2 for settings and usage, 1 where the broker is away."""
     shop = make_shop(topics=False)
@@ -154,6 +160,7 @@ def test_a_topic_that_is_read_can_be_watched(
     ]
 
 
+@ON_MOCK
 def test_a_feed_that_is_fetched_again_can_be_watched(make_shop: MakeShop) -> None:
     """How it compares with the stream, and that one of them was broken."""
     port = free_port()
@@ -179,6 +186,7 @@ def test_a_feed_that_is_fetched_again_can_be_watched(make_shop: MakeShop) -> Non
         assert 0 == stop(process)[0]
 
 
+@ON_MOCK
 def test_a_health_port_in_use_ends_the_start(make_shop: MakeShop) -> None:
     """One line names the setting."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -190,6 +198,7 @@ def test_a_health_port_in_use_ends_the_start(make_shop: MakeShop) -> None:
     assert "health.port: cannot listen" in done.stderr.splitlines()[-1]
 
 
+@ON_MOCK
 def test_a_file_that_a_source_names_is_looked_for_first(make_shop: MakeShop) -> None:
     """By the gateway as well: wrong settings, in one line."""
     shop = make_shop('[ingest.shopify]\nitems = "nowhere.csv"\n', topics=False)

@@ -66,7 +66,7 @@ MULTIPART: Final = "multipart/form-data; boundary=x"
 DOORS: Final = Doors()
 
 
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(deadline=None, derandomize=True, database=None, max_examples=100)
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -15,7 +15,7 @@ from tests.naive.replay import replay
 from tests.support.platforms import NOW, ms, values
 
 BEGINNING = ms("2026-11-20T09:00:00Z")
-SEQUENCES = 500
+SEQUENCES = 150
 
 
 @dataclass
