@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes made up by atheris against every source of webhooks.
+"""Bytes made up by atheris against every source that makes figures of messages of others.
 
 For longer, from the project's folder, with the options of libFuzzer::
 
@@ -10,12 +10,21 @@ the rest is the body. `python -m tests.fuzz.fuzz_sources --seed CORPUS` puts the
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import atheris  # type: ignore[import-untyped]  # it ships none
 
 with atheris.instrument_imports(include=["connectors.inbound"]):
-    from tests.support.platforms import SOURCES, said, values
+    from connectors.inbound.cloudevents import CloudEventsSource
+    from connectors.inbound.contract import Source
+    from connectors.inbound.debezium import DebeziumSource
+    from connectors.inbound.debezium_settings import DebeziumSettings
+    from connectors.inbound.feed import FeedSource
+    from connectors.inbound.feed_settings import FeedSettings
+    from connectors.inbound.mapping import MappingSettings, MappingSource
+    from tests.support import platforms
+    from tests.support.platforms import said, values
 
 __all__ = ["TOPICS", "check", "main"]
 
@@ -28,6 +37,20 @@ TOPICS = (
     "inventory_items/delete",
     "product_variant_deleted",
 )
+MAPPING = MappingSettings(
+    items="/a", variant_id="/b", quantity="/c", occurred_at="/d", numbers_in_text=True
+)
+DEBEZIUM = DebeziumSettings.model_validate(
+    {"table": "t", "columns": {"variant_id": "b", "quantity": "c", "location_id": "e"}}
+)
+SOURCES: dict[str, Callable[[], Source]] = {
+    **platforms.SOURCES,
+    "mapping": lambda: MappingSource(MAPPING),
+    "debezium": lambda: DebeziumSource(DEBEZIUM),
+    "feed_json": lambda: FeedSource(FeedSettings(format="json")),
+    "feed_xml": lambda: FeedSource(FeedSettings(format="xml")),
+    "cloudevents": lambda: CloudEventsSource(MappingSource(MAPPING)),
+}
 _KINDS = tuple(SOURCES)
 _PREFIX = 2
 

@@ -196,7 +196,8 @@ def test_there_is_no_such_source(shop: Shop) -> None:
 
 
 def test_a_large_body_is_not_read(shop: Shop) -> None:
-    """Neither one that says so beforehand, nor one that goes on and on."""
+    """Neither one that says so beforehand, of ten megabytes, nor one that goes on and on."""
+    assert 413 == shop.post("A" * 10_000_000)[0]
     assert 413 == shop.post("A" * (LIMIT + 1))[0]
     drips = (b"A" * 100 for _ in range(1_000))
     assert 413 == shop.client.post("/ingest/words", content=drips).status_code
