@@ -11,7 +11,7 @@ import msgspec
 from connectors.sinks.content import Person
 from schemas.fields import Channel
 
-__all__ = ["Admission", "SignUp", "SignUpDesk", "UnknownVariant", "Writes"]
+__all__ = ["Admission", "SignUp", "SignUpDesk", "SignsOff", "UnknownVariant", "Writes"]
 
 
 class UnknownVariant(Exception):  # noqa: N818 - each door answers in its own way
@@ -49,6 +49,20 @@ class Writes(Protocol):
 
         Raises:
             NotAcknowledged: they have not.
+        """
+        ...
+
+
+class SignsOff(Protocol):
+    """Takes people off the lists, see `SignUpDesk`."""
+
+    async def sign_off(
+        self, door: str, variant_ids: Sequence[str], profile: Person, *, not_before: int = 0
+    ) -> None:
+        """Return when Kafka has it.
+
+        Raises:
+            NotAcknowledged: it may have it, or not.
         """
         ...
 

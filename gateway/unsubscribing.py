@@ -12,14 +12,13 @@ There is no way back from the page: whoever holds a link that was passed on coul
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from connectors.errors import NotAcknowledged
-from connectors.sinks.content import Person
 from connectors.unsubscribe import BadToken, SignOff, UnsubscribeTokens
 from gateway.bodies import read_body
 from gateway.entrance import Entrance
@@ -27,24 +26,13 @@ from gateway.pages import Page, page_headers, render
 from gateway.problems import Problem
 from gateway.routes import BareRoute, error_answer
 from gateway.settings import GatewaySettings
+from gateway.signups import SignsOff
 
-__all__ = ["SignsOff", "router"]
+__all__ = ["router"]
 
 _LOG: Final = logging.getLogger(__name__)
 _DOOR: Final = "unsubscribe"
 _RETRY_AFTER_SECONDS: Final = 5
-
-
-class SignsOff(Protocol):
-    """Takes people off the lists, see `gateway.signups.SignUpDesk`."""
-
-    async def sign_off(self, door: str, variant_ids: Sequence[str], profile: Person) -> None:
-        """Return when Kafka has it.
-
-        Raises:
-            NotAcknowledged: it may have it, or not.
-        """
-        ...
 
 
 def router(desk: SignsOff, entrance: Entrance, settings: GatewaySettings) -> APIRouter:

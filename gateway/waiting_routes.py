@@ -9,7 +9,7 @@ A sign-up that is cancelled is not found as soon as the list knows of it: `DELET
 Both say that nobody waits by it any more.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -20,16 +20,16 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connectors.sinks.content import Person
 from gateway.entrance import Entrance
 from gateway.problems import JSON_API, Problem
 from gateway.routes import BareRoute
+from gateway.signups import SignsOff
 from gateway.waiting_asking import check_id, next_page, read_cursor, read_filter, read_size
 from gateway.waiting_documents import OPENAPI, resource
 from gateway.waiting_queries import ListUnreadable, Waiting
 from schemas.timestamps import format_timestamp
 
-__all__ = ["Asked", "SignsOff", "router"]
+__all__ = ["Asked", "router"]
 
 _PATH: Final = "/api/back-in-stock-subscriptions"
 _RETRY_AFTER_SECONDS: Final = 5
@@ -58,16 +58,6 @@ class Asked(Protocol):
         self, identifier: str, *, after: tuple[int, str], limit: int
     ) -> list[Waiting]:
         """List what somebody waits for."""
-        ...
-
-
-class SignsOff(Protocol):
-    """Takes people off the lists, see `gateway.signups.SignUpDesk`."""
-
-    async def sign_off(
-        self, door: str, variant_ids: Sequence[str], profile: Person, *, not_before: int = 0
-    ) -> None:
-        """Return when Kafka has it."""
         ...
 
 
